@@ -1,0 +1,1 @@
+"""Who may see and do what. Pure: the daemon asks, the authority answers."""

@@ -1,0 +1,46 @@
+"""What every controller offers to connections, and what it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Protocol
+
+import msgspec
+
+from zenithd.authority.access import Access
+from zenithd.wire.answer import Answer, Refusal
+
+__all__ = ["Answer", "Controller", "Opened", "Refusal"]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A subscription that may be made: which topic, and how its subscribers are grouped."""
+
+    topic: str
+    """Canonical topic: subscribers of equal topic, entitlement and encoding share every frame."""
+    entitlement: Hashable
+    """What the subscriber may see; part of the group key and argument of `snapshot`."""
+    snapshot: Callable[[Hashable], list[Any]]
+    """Payloads of the data messages that give the full state now; called in the same synchronous step
+    that registers the subscriber, so that no update falls between."""
+    opened: Callable[[], None] | None = None
+    """Called for the first subscriber of a connection, e.g. to want an instrument."""
+    closed: Callable[[], None] | None = None
+    """Called once when that subscriber leaves."""
+
+
+class Controller(Protocol):
+    """Answers the topics of one Zenith controller from the daemon's state.
+
+    Permission (scope) was checked before; which markets or symbols are visible is checked here.
+    """
+
+    name: str
+
+    def open(self, topic: str, argument: str | None, access: Access) -> Opened | Refusal:
+        """Resolve a subscription: `topic` is the rule's name (`Depth`), `argument` what follows `!`."""
+        ...
+
+    def query(self, topic: str, data: Any, access: Access) -> Answer | Awaitable[Answer]:
+        """Answer a request; an awaitable where the store or a plugin must be asked."""
+        ...

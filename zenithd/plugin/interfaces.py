@@ -1,0 +1,221 @@
+"""What a plugin implements and what it is given. Authors import these names from `zenithd.plugin`."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import random
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from zenithd.domain.events import MarketEvent, TradeReported
+from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.instrument import Instrument, MarketDefinition
+from zenithd.domain.market_data import Bar, FeedStatus
+
+API_VERSION = 1
+"""Version of this interface. A plugin module says `API_VERSION = 1`; another number is refused."""
+
+
+class Kind(enum.Enum):
+    """What a plugin can bring. The kinds after AUTHENTICATOR are listed, and served by later versions."""
+
+    MARKET_SOURCE = "market source"
+    HISTORY_SOURCE = "history source"
+    AUTHENTICATOR = "authenticator"
+    ORDER_ROUTER = "order router"
+    ACCOUNT_SOURCE = "account source"
+    REGISTRY_FEED = "registry feed"
+    VETTING_RULES = "vetting rules"
+    HTTP_ROUTES = "http routes"
+
+
+class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a plugin's own configuration: the keys of its `[plugins.<name>]` section.
+
+    `enabled` is read by the daemon and never reaches the struct. Describe each field with
+    `Annotated[type, msgspec.Meta(description="…", ge=…)]`: the description is printed in the
+    configuration reference, the bounds are checked with file and line in the error.
+    """
+
+
+class Clock(Protocol):
+    """Every source of time. Under test and simulation it is a fake one that moves at will."""
+
+    def now(self) -> int:
+        """Wall clock, nanoseconds since the Unix epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; differences only."""
+        ...
+
+
+class LastKnown(msgspec.Struct, frozen=True):
+    """What the store still knows of an instrument from before the start."""
+
+    trading_date: date
+    trade_id: int
+    """Newest trade id; the source goes on above it."""
+    price: int
+    """Price of that trade, in the instrument's scale."""
+
+
+class MarketSourceContext(Protocol):
+    """The daemon as a market source sees it. All methods but the awaited ones return at once."""
+
+    name: str
+    """Name of the plugin, as in the configuration."""
+    clock: Clock
+    random: random.Random
+    """Seeded by the daemon; the only randomness a source may use."""
+    log: structlog.stdlib.BoundLogger
+    directory: Path
+    """`var/plugins/<name>/`, made on first use; for what the source must keep."""
+
+    def declare_market(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
+        """Declare a market and what it lists, before publishing to it.
+
+        Declaring a market again (after a reconnect) replaces its definition; what changed reaches
+        subscribers. The feed starts as Initialising.
+
+        Raises:
+            ValueError: the market belongs to another plugin, or an instrument to another market.
+        """
+        ...
+
+    async def publish(self, events: Sequence[MarketEvent]) -> None:
+        """Hand over one batch; waits while the daemon is behind, so that the venue's socket is slowed.
+
+        A batch that breaks the book's rules (an unknown order id, a duplicate) is a fault of the source:
+        it is counted and logged with its cause, the instrument's book is emptied as after a gap, and the
+        rest of the batch is applied.
+        """
+        ...
+
+    async def wait_drained(self) -> None:
+        """Return when everything published so far has been applied: for sources that are not real time."""
+        ...
+
+    def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
+        """Say how the feed is; subscribers see it in Feeds and Markets."""
+        ...
+
+    @property
+    def wanted(self) -> frozenset[InstrumentId]:
+        """The instruments of this source that somebody wants, lingering ones included."""
+        ...
+
+    async def wait_wanted(self, known: frozenset[InstrumentId]) -> frozenset[InstrumentId]:
+        """Return the wanted instruments as soon as they differ from `known`."""
+        ...
+
+    async def last_known(self, instrument: InstrumentId) -> LastKnown | None:
+        """What the store knows of the instrument, None at the first start."""
+        ...
+
+    async def backfill(
+        self, instrument: InstrumentId, trading_date: date, trades: Sequence[TradeReported]
+    ) -> None:
+        """Store trades of a day (oldest first) that were not seen live; charts are made from them.
+
+        For today's trading date they also count in the statistics and stand on today's tape; they must
+        then come before the first published trade of the day.
+        """
+        ...
+
+
+C = TypeVar("C", bound=PluginConfig)
+
+
+class MarketSource(abc.ABC, Generic[C]):
+    """A venue. Declares its markets and publishes events until cancelled.
+
+    `run` may raise anything: the supervisor shows the feed as Impaired and starts a new object after a
+    back-off. Returning from `run` means that the source is finished (a recording at its end).
+    """
+
+    Config: ClassVar[type[PluginConfig]] = PluginConfig
+
+    def __init__(self, config: C, context: MarketSourceContext) -> None:
+        self.config = config
+        self.context = context
+
+    @abc.abstractmethod
+    async def run(self) -> None:
+        """Run until cancelled. Must declare a market within the daemon's start deadline."""
+
+
+class HistorySourceContext(Protocol):
+    """The daemon as a history source sees it."""
+
+    name: str
+    clock: Clock
+    log: structlog.stdlib.BoundLogger
+
+
+class HistorySource(abc.ABC, Generic[C]):
+    """Answers for days that the store does not hold. Each call has a deadline set by the operator."""
+
+    Config: ClassVar[type[PluginConfig]] = PluginConfig
+
+    def __init__(self, config: C, context: HistorySourceContext) -> None:
+        self.config = config
+        self.context = context
+
+    @abc.abstractmethod
+    def serves(self, market: MarketId) -> bool:
+        """True if this source has history of the market."""
+
+    @abc.abstractmethod
+    async def bars(
+        self, instrument: Instrument, period_seconds: int, start: int | None, end: int | None, count: int
+    ) -> Sequence[Bar]:
+        """At most `count` newest bars with start <= time < end, oldest first; [] if it has none."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who logged in. `user` is looked up in the authority; unknown there means no rights."""
+
+    user: str
+    display_name: str = ""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client presented with AuthOwner or AuthToken (zenith-websocket 2.1)."""
+
+    provider: str
+    client_id: str = ""
+    client_secret: str = ""
+    user_name: str | None = None
+    password: str | None = None
+    access_token: str | None = None
+    peer_address: str = ""
+
+
+class AuthenticatorContext(Protocol):
+    """The daemon as an authenticator sees it."""
+
+    name: str
+    clock: Clock
+    log: structlog.stdlib.BoundLogger
+
+
+class Authenticator(abc.ABC, Generic[C]):
+    """Checks credentials of one Provider name that the daemon does not know itself."""
+
+    Config: ClassVar[type[PluginConfig]] = PluginConfig
+    provider: ClassVar[str]
+
+    def __init__(self, config: C, context: AuthenticatorContext) -> None:
+        self.config = config
+        self.context = context
+
+    @abc.abstractmethod
+    async def authenticate(self, credentials: Credentials) -> Identity | None:
+        """Return who it is, or None to refuse. Has a deadline; an exception counts as a refusal."""
