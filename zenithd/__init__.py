@@ -1,1 +1,24 @@
-"""TODO-layer."""
+"""A market-data distribution daemon with order routing, speaking the public Zenith protocol.
+
+The layers, in reading order; imports point from later ones to earlier ones only
+(`tests/test_architecture.py` holds them to it). *Pure* means synchronous and free of I/O, clock and chance.
+
+* `domain` (pure): the field's nouns and the events a source publishes. Begin here.
+* `market` (pure): the state of a market from its events: books, securities, tapes, charts; mixed and
+  delayed markets.
+* `authority`, `sessions` (pure): who may see what; how much a client may take.
+* `wire` (pure): the Zenith protocol: codecs, topics, the sans-I/O session, translation from the domain.
+* `plugin`: everything that a plugin author imports; finding and loading plugins. `supervisor` runs their
+  sources, `watchdog` notices who blocks the loop.
+* `history`: trades and bars on disk.
+* `bus`: topics, groups of subscribers, outboxes, flushing. The reason to exist.
+* `markets`: from a source's batch to frames in outboxes.
+* `controllers`: answer requests and open subscriptions, one module per Zenith controller.
+* `server`: the port: HTTP, TLS, WebSocket connections.
+* `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics`, `status`, `reloading`: what operators
+  touch.
+* `app`: the composition root. `cli`: the commands.
+* `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.
+"""
+
+__version__ = "0.1.0"

@@ -1,1 +1,88 @@
-"""TODO-layer."""
+"""The command `zenithd`: one module per family of verbs.
+
+An operator's mistake ends in one line on standard error and exit code 2; a traceback is always our bug.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from zenithd.cli import check, init, plugins, record, run, user, watch
+from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
+from zenithd.config import ConfigError
+
+EXIT_INTERRUPTED = 130
+
+_UsageError: Any = typer.BadParameter.__bases__[
+    0
+]  # typer brings its own click and does not export this class
+
+app = typer.Typer(
+    name="zenithd",
+    help="A market-data daemon that speaks the public Zenith protocol.",
+    epilog=examples("zenithd init", "zenithd run", "zenithd watch XS01.XSX"),
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("init", epilog=init.EPILOG)(init.init)
+app.command("check", epilog=check.EPILOG)(check.check)
+app.command("watch", epilog=watch.EPILOG)(watch.watch)
+app.command("record", epilog=record.RECORD_EPILOG)(record.record)
+app.command("replay", epilog=record.REPLAY_EPILOG)(record.replay)
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(user.app, name="user")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zenithd {importlib.metadata.version('zenithd')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """A market-data daemon that speaks the public Zenith protocol."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; `arguments` are those of the process by default."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=arguments, prog_name="zenithd", standalone_mode=False)
+    except _UsageError as error:
+        context = error.ctx
+        hint = f'; see "{context.command_path} --help"' if context is not None else ""
+        message = " ".join(error.format_message().split()).rstrip(".")
+        return _fail([f"zenithd: {message}{hint}"] if message else [])  # empty: the help page was the answer
+    except (ConfigError, OperatorFault, BaseExceptionGroup) as error:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt) is not None:
+            return EXIT_INTERRUPTED
+        lines = fault_lines(error)
+        if lines is None:
+            raise
+        return _fail(lines)
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe (head) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _fail(lines: Sequence[str]) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return EXIT_FAULT

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+import httpx2
 import msgspec
 import structlog
 
@@ -75,8 +76,13 @@ class MarketSourceContext(Protocol):
     random: random.Random
     """Seeded by the daemon; the only randomness a source may use."""
     log: structlog.stdlib.BoundLogger
-    directory: Path
-    """`var/plugins/<name>/`, made on first use; for what the source must keep."""
+    http: httpx2.AsyncClient
+    """HTTP client with the daemon's deadlines; shared, so never closed by a plugin."""
+
+    @property
+    def directory(self) -> Path:
+        """`var/plugins/<name>/`, made on first use; for what the source must keep."""
+        ...
 
     def declare_market(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
         """Declare a market and what it lists, before publishing to it.
@@ -141,6 +147,9 @@ class MarketSource(abc.ABC, Generic[C]):
     """
 
     Config: ClassVar[type[PluginConfig]] = PluginConfig
+    holds_readiness: ClassVar[bool] = False
+    """True for a simulation: the daemon is not ready before it has declared its markets. A real venue
+    keeps False, since a venue that is down must not hold the daemon back."""
 
     def __init__(self, config: C, context: MarketSourceContext) -> None:
         self.config = config
@@ -157,6 +166,7 @@ class HistorySourceContext(Protocol):
     name: str
     clock: Clock
     log: structlog.stdlib.BoundLogger
+    http: httpx2.AsyncClient
 
 
 class HistorySource(abc.ABC, Generic[C]):
@@ -204,6 +214,7 @@ class AuthenticatorContext(Protocol):
     name: str
     clock: Clock
     log: structlog.stdlib.BoundLogger
+    http: httpx2.AsyncClient
 
 
 class Authenticator(abc.ABC, Generic[C]):

@@ -1,1 +1,1 @@
-"""TODO-layer."""
+"""How much a client may take: rates and counts. Pure: `now` is an argument."""

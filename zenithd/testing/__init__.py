@@ -1,1 +1,50 @@
-"""TODO-layer."""
+"""What plugin authors test with."""
+
+from __future__ import annotations
+
+from zenithd.testing import conformance
+from zenithd.testing.clock import FakeClock, network_clock
+from zenithd.testing.daemon import MemoryDaemon, Status, run_source
+from zenithd.testing.script import (
+    Cut,
+    Expect,
+    Pause,
+    Send,
+    Stall,
+    Step,
+    expect_text,
+    frames,
+    with_cut,
+    with_delay,
+    with_gap,
+    with_repeat,
+    with_stall,
+)
+from zenithd.testing.scripted_venue import Request, Response, ScriptedVenue, VenueClient, serve_venue
+
+__all__ = [
+    "Cut",
+    "Expect",
+    "FakeClock",
+    "MemoryDaemon",
+    "Pause",
+    "Request",
+    "Response",
+    "ScriptedVenue",
+    "Send",
+    "Stall",
+    "Status",
+    "Step",
+    "VenueClient",
+    "conformance",
+    "expect_text",
+    "frames",
+    "network_clock",
+    "run_source",
+    "serve_venue",
+    "with_cut",
+    "with_delay",
+    "with_gap",
+    "with_repeat",
+    "with_stall",
+]

@@ -1,0 +1,25 @@
+"""zenithd's reference exchange, and the simulated markets of its demonstration.
+
+Read in this order: `orders` (the vocabulary), `matching_engine`, `tick_ladder`, `exchange`, `translator`:
+the exchange. Then `listings`, `reference_price`, `participants`, `demonstration`: who trades on it. Then
+`history`, `backfill`, `kept`: its past. `schedule` and `plugin` set it in motion. All but `backfill`,
+`kept` and `plugin` are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zenithd.plugin import MarketSource, hookimpl
+from zenithd_prodigy.config import ProdigyConfig
+from zenithd_prodigy.plugin import Prodigy
+
+__all__ = ["API_VERSION", "Prodigy", "ProdigyConfig", "zenithd_market_sources"]
+
+API_VERSION = 1
+
+
+@hookimpl
+def zenithd_market_sources() -> Sequence[type[MarketSource[ProdigyConfig]]]:
+    """The one market source of this package."""
+    return [Prodigy]

@@ -1,0 +1,85 @@
+"""Hands the simulated past to the daemon, a piece at a time so that live trading is not disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import msgspec
+import trio
+
+from zenithd.domain.identifiers import InstrumentId, split_instrument
+from zenithd.plugin import MarketSourceContext
+from zenithd_prodigy.history import SimulatedPast
+from zenithd_prodigy.kept import PastOrigin
+from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET, PRICE_SCALE, TICK_TABLE, Company
+from zenithd_prodigy.tick_ladder import TickLadder
+
+SECOND_MARKET_SHARE = 0.3
+"""How much of a company's trading takes place on a market other than the first."""
+
+
+class _CompanyPast(msgspec.Struct, frozen=True):
+    """One past and the instruments that trade along it."""
+
+    past: SimulatedPast
+    instruments: tuple[InstrumentId, ...]
+
+
+class Backfill:
+    """Makes and stores the simulated past of those instruments that `origins` names."""
+
+    def __init__(
+        self, context: MarketSourceContext, zone: ZoneInfo, origins: Mapping[InstrumentId, PastOrigin]
+    ) -> None:
+        self._context = context
+        self._ladder = TickLadder(TICK_TABLE, PRICE_SCALE)
+        self._pasts = tuple(_company_pasts(zone, origins))
+
+    def closes(self) -> dict[InstrumentId, int]:
+        """The last price before the day in which the past ends, where there is such a day."""
+        return {
+            instrument: each.past.close_before(each.past.today, self._ladder)
+            for each in self._pasts
+            for instrument in each.instruments
+            if len(each.past.dates) > 1
+        }
+
+    async def last_day(self, instruments: Iterable[InstrumentId]) -> None:
+        """Store the day in which the past ends, for some of the instruments."""
+        chosen = set(instruments)
+        for each in self._pasts:
+            await self._store(each.past, each.past.today, [i for i in each.instruments if i in chosen])
+
+    async def days_before(self) -> None:
+        """Store the full days, the newest first: that is what people look at first."""
+        dates = {trading_date for each in self._pasts for trading_date in each.past.dates[:-1]}
+        for trading_date in sorted(dates, reverse=True):
+            for each in self._pasts:
+                if trading_date in each.past.dates:
+                    await self._store(each.past, trading_date, each.instruments)
+
+    async def _store(
+        self, past: SimulatedPast, trading_date: date, instruments: Iterable[InstrumentId]
+    ) -> None:
+        walk = past.walk(trading_date)
+        await trio.lowlevel.checkpoint()
+        for instrument in instruments:
+            share = 1.0 if split_instrument(instrument)[1] == FIRST_MARKET else SECOND_MARKET_SHARE
+            trades = past.trades(instrument, self._ladder, trading_date, walk, share)
+            if trades:
+                await self._context.backfill(instrument, trading_date, trades)
+            await trio.lowlevel.checkpoint()
+
+
+def _company_pasts(zone: ZoneInfo, origins: Mapping[InstrumentId, PastOrigin]) -> Iterable[_CompanyPast]:
+    together: dict[tuple[str, PastOrigin], list[InstrumentId]] = {}
+    for instrument, origin in origins.items():
+        together.setdefault((split_instrument(instrument)[0], origin), []).append(instrument)
+    for (code, origin), instruments in together.items():
+        yield _CompanyPast(_past(COMPANIES_BY_CODE[code], origin, zone), tuple(instruments))
+
+
+def _past(company: Company, origin: PastOrigin, zone: ZoneInfo) -> SimulatedPast:
+    return SimulatedPast(company, origin.price, origin.time, zone, origin.days, origin.seed)

@@ -1,0 +1,288 @@
+"""Simulated participants: market makers who quote around a reference price, and takers who trade. Pure.
+
+They enter commands as everybody would, see the public book and learn of their own orders from the events
+of the exchange. Nothing here knows a clock: a step stands for a fixed span of simulated time.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import msgspec
+
+from zenithd.domain.identifiers import InstrumentId
+from zenithd.domain.market_data import Broker, Side
+from zenithd_prodigy.listings import AGENTS, MARKET_MAKERS
+from zenithd_prodigy.matching_engine import MatchingEngine
+from zenithd_prodigy.orders import (
+    CONTRA,
+    AmendOrder,
+    CancelOrder,
+    Command,
+    ExchangeEvent,
+    Finished,
+    OrderType,
+    Party,
+    PlaceOrder,
+    Restated,
+    Rested,
+    TimeInForce,
+)
+from zenithd_prodigy.reference_price import ReferencePrice
+from zenithd_prodigy.tick_ladder import TickLadder
+
+USUAL_ORDER_VALUE = 4_000_000
+"""Value of a usual order, in units of the price scale: four thousand dollars at three decimals."""
+
+_ROUND_QUANTITIES = (1, 1, 2, 2, 2, 3, 4, 5, 5, 5, 6, 8, 10, 10, 12, 15, 20, 25)
+
+
+class FlowStyle(msgspec.Struct, frozen=True, kw_only=True):
+    """How a market's participants behave; seconds are those of simulated time."""
+
+    step_seconds: float
+    """Between two steps of an instrument of usual activity."""
+    second_quote_share: float
+    """Share of the steps in which the makers change two orders, not one."""
+    take_seconds: float
+    """Between two takers of an instrument of usual activity."""
+    half_spread_ticks: float
+    """Distance of the best quotes from the reference price."""
+    level_orders: tuple[int, ...]
+    """How many orders the makers like to have at each price step, from the best one away."""
+
+
+BUSY = FlowStyle(
+    step_seconds=0.14,
+    second_quote_share=0.3,
+    take_seconds=1.27,
+    half_spread_ticks=0.6,
+    level_orders=(3, 5, 6, 6, 5, 5, 4, 4, 3, 3),
+)
+"""The first market: about 10 changes of the book and one trade a second."""
+
+QUIET = FlowStyle(
+    step_seconds=0.36,
+    second_quote_share=0.2,
+    take_seconds=4.5,
+    half_spread_ticks=1.4,
+    level_orders=(2, 3, 4, 4, 3, 3, 2, 2),
+)
+"""The second market: about 4 changes of the book a second and a trade every four seconds."""
+
+
+class _Quotes:
+    """The participants' own resting orders of one side, by their place on the tick ladder."""
+
+    def __init__(self, side: Side, level_orders: tuple[int, ...]) -> None:
+        self.side = side
+        self.target = sum(level_orders)
+        self.enough = math.ceil(self.target * 0.6)
+        """Below this number nothing is cancelled or taken, so that the side never runs empty."""
+        self.outward = -1 if side is Side.BID else 1
+        self.numbers: dict[str, int] = {}
+        self._level_orders = level_orders
+
+    def depth(self, order_id: str, top: int) -> int:
+        """Price steps from `top` away from the market; negative for an order that is too eager."""
+        return (self.numbers[order_id] - top) * self.outward
+
+    def misplaced(self, top: int) -> str | None:
+        """An order that is better than `top`, else one that is beyond the last level, else None."""
+        by_depth = {number: order_id for order_id, number in self.numbers.items()}
+        best, worst = (max, min) if self.side is Side.BID else (min, max)
+        eager, far = by_depth[best(by_depth)], by_depth[worst(by_depth)]
+        if self.depth(eager, top) < 0:
+            return eager
+        if self.depth(far, top) >= len(self._level_orders):
+            return far
+        return None
+
+    def thin_level(self, top: int, source: random.Random) -> int:
+        """A level for one more order: likelier the more orders it lacks."""
+        counts = [0] * len(self._level_orders)
+        for number in self.numbers.values():
+            depth = (number - top) * self.outward
+            if 0 <= depth < len(counts):
+                counts[depth] += 1
+        lacking = [
+            max(wanted - count, 0) + 0.15 for wanted, count in zip(self._level_orders, counts, strict=True)
+        ]
+        return source.choices(range(len(counts)), lacking)[0]
+
+
+class InstrumentFlow:
+    """The participants of one instrument. Their commands must be carried out one by one, each before the
+    next is asked for, and what follows from each be told to `observe`."""
+
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        ladder: TickLadder,
+        style: FlowStyle,
+        activity: float,
+        reference: ReferencePrice,
+        source: random.Random,
+    ) -> None:
+        self.instrument: InstrumentId = engine.instrument
+        self.step_seconds = style.step_seconds / activity
+        self._engine = engine
+        self._ladder = ladder
+        self._style = style
+        self._take_seconds = style.take_seconds / activity
+        self._reference = reference
+        self._random = source
+        self._quotes = {side: _Quotes(side, style.level_orders) for side in Side}
+        self._taker_side = Side.BID
+        self._seconds_to_take = self._take_seconds * source.random()
+
+    def observe(self, events: Iterable[ExchangeEvent]) -> None:
+        """Learn what became of the own orders."""
+        for event in events:
+            if isinstance(event, Rested):
+                self._quotes[event.side].numbers[event.order_id] = self._ladder.number_of(event.price)
+            elif isinstance(event, Restated):
+                for quotes in self._quotes.values():
+                    if event.order_id in quotes.numbers:
+                        quotes.numbers[event.order_id] = self._ladder.number_of(event.price)
+            elif isinstance(event, Finished):
+                for quotes in self._quotes.values():
+                    quotes.numbers.pop(event.order_id, None)
+
+    def fill(self) -> Iterator[Command]:
+        """Place orders until both sides have what the makers like: at the opening, and after an expiry."""
+        for quotes in self._quotes.values():
+            while len(quotes.numbers) < quotes.target:
+                yield self._add(quotes)
+
+    def step(self) -> Iterator[Command]:
+        """What happens in one step: now and then a taker, always one or two changes of makers' orders."""
+        self._reference.advance(self.step_seconds)
+        self._seconds_to_take -= self.step_seconds
+        if self._seconds_to_take <= 0:
+            self._seconds_to_take += self._take_seconds * self._random.uniform(0.6, 1.4)
+            yield self._take()
+        yield self._quote()
+        if self._random.random() < self._style.second_quote_share:
+            yield self._quote()
+
+    def _top(self, side: Side) -> int:
+        """Number of the best price at which makers want to stand now."""
+        centre = self._ladder.number_at(self._reference.price)
+        if side is Side.BID:
+            return math.floor(centre - self._style.half_spread_ticks)
+        return math.ceil(centre + self._style.half_spread_ticks)
+
+    def _quote(self) -> Command:
+        source = self._random
+        quotes = self._quotes[source.choice((Side.BID, Side.ASK))]
+        count = len(quotes.numbers)
+        lack = (quotes.target - count) / quotes.target
+        if count < quotes.enough or source.random() < 0.4 + lack:
+            return self._add(quotes)
+        misplaced = quotes.misplaced(self._top(quotes.side))
+        if misplaced is not None:
+            cancels = lack < 0 or source.random() < 0.3
+            return CancelOrder(self.instrument, misplaced) if cancels else self._reprice(quotes, misplaced)
+        order_id = source.choice(list(quotes.numbers))
+        kind = source.random()
+        if kind < 0.25:
+            return self._reduce(order_id)
+        if kind < 0.5:
+            return self._reprice(quotes, order_id)
+        return CancelOrder(self.instrument, order_id)
+
+    def _passive_price(self, quotes: _Quotes) -> int:
+        """A price on a level that lacks orders, and on the own side of the best contra price."""
+        top = self._top(quotes.side)
+        number = top + quotes.thin_level(top, self._random) * quotes.outward
+        contra_price = self._engine.best_price(CONTRA[quotes.side])
+        if contra_price is not None:
+            limit = self._ladder.number_of(contra_price) + quotes.outward
+            number = min(number, limit) if quotes.side is Side.BID else max(number, limit)
+        return self._ladder.price(number)
+
+    def _add(self, quotes: _Quotes) -> PlaceOrder:
+        source = self._random
+        price = self._passive_price(quotes)
+        quantity = plausible_quantity(price, source)
+        display = None
+        if quantity >= 10 and source.random() < 0.06:
+            display = quantity
+            quantity *= source.randint(3, 6)
+        return PlaceOrder(
+            instrument=self.instrument,
+            side=quotes.side,
+            quantity=quantity,
+            price=price,
+            display_quantity=display,
+            time_in_force=TimeInForce.DAY if source.random() < 0.7 else TimeInForce.GTC,
+            party=party_of(source.choice(MARKET_MAKERS if source.random() < 0.6 else AGENTS), source),
+        )
+
+    def _reprice(self, quotes: _Quotes, order_id: str) -> Command:
+        return AmendOrder(instrument=self.instrument, order_id=order_id, price=self._passive_price(quotes))
+
+    def _reduce(self, order_id: str) -> Command:
+        order = self._engine.find(order_id)
+        if order is None or order.leaves_quantity < 2:
+            return CancelOrder(self.instrument, order_id)
+        less = self._random.randint(1, order.leaves_quantity // 2)
+        return AmendOrder(instrument=self.instrument, order_id=order_id, quantity=order.quantity - less)
+
+    def _take(self) -> Command:
+        """A taker's order against the best contra orders, sized so that it seldom goes deep."""
+        source = self._random
+        side = self._choose_taker_side()
+        contra = self._quotes[CONTRA[side]]
+        if len(contra.numbers) < contra.enough:
+            return self._add(contra)
+        ahead = [order.visible_quantity for order in islice(self._engine.orders(contra.side), 4)]
+        kind = source.random()
+        if kind < 0.68:
+            quantity = max(1, round(ahead[0] * source.uniform(0.2, 0.9)))
+        elif kind < 0.86:
+            quantity = ahead[0]
+        elif kind < 0.98:
+            quantity = ahead[0] + max(1, ahead[1] // 2)
+        else:
+            quantity = sum(ahead)
+        is_market = source.random() < 0.3
+        return PlaceOrder(
+            instrument=self.instrument,
+            side=side,
+            quantity=quantity,
+            order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
+            price=None if is_market else self._engine.best_price(contra.side),
+            time_in_force=TimeInForce.DAY,
+            party=party_of(source.choice(AGENTS), source),
+        )
+
+    def _choose_taker_side(self) -> Side:
+        """Buyers come when the reference price is above the middle of the book; moods last a little."""
+        bid, ask = self._engine.best_price(Side.BID), self._engine.best_price(Side.ASK)
+        if bid is None or ask is None:
+            return self._taker_side
+        leaning = (self._reference.price - (bid + ask) / 2) / (ask - bid)
+        mood = 0.12 if self._taker_side is Side.BID else -0.12
+        buys = self._random.random() < 0.5 + mood + 0.3 * max(-1.0, min(1.0, leaning))
+        self._taker_side = Side.BID if buys else Side.ASK
+        return self._taker_side
+
+
+def plausible_quantity(price: int, source: random.Random) -> int:
+    """A quantity as people enter it: mostly round, worth some thousands of dollars."""
+    unit = int(10 ** max(0, round(math.log10(USUAL_ORDER_VALUE / 8 / price))))
+    quantity = source.choice(_ROUND_QUANTITIES) * unit
+    if source.random() < 0.2:
+        quantity += source.randint(1, 9 * unit) // 2
+    return quantity
+
+
+def party_of(broker: Broker, source: random.Random) -> Party:
+    """An order's party: agents act for clients whom only they can name."""
+    reference = f"{broker.code}-{source.randint(1000, 1019)}" if broker in AGENTS else None
+    return Party(broker.code, reference)

@@ -1,0 +1,273 @@
+"""The plugin in a daemon in memory, on a clock that jumps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.abc import Clock
+
+import zenithd_prodigy
+from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
+from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.market_data import FeedStatus
+from zenithd.plugin import LastKnown
+from zenithd.testing.clock import FakeClock
+from zenithd.testing.daemon import MemoryDaemon, run_source
+from zenithd_prodigy import Prodigy, ProdigyConfig, kept
+
+XSX, XSY = MarketId("XSX"), MarketId("XSY")
+XS01, XS01_SECOND = InstrumentId("XS01.XSX"), InstrumentId("XS01.XSY")
+ALL = [InstrumentId(f"XS{n:02}.XSX") for n in range(1, 11)] + [
+    InstrumentId(f"XS0{n}.XSY") for n in range(1, 6)
+]
+TODAY = date(2026, 1, 5)
+
+SHORT = ProdigyConfig(history_days=2)
+"""A past that is made quickly."""
+
+
+def daemon(directory: Path, start: str = "2026-01-05T12:00:00+11:00") -> MemoryDaemon:
+    return MemoryDaemon("prodigy", clock=FakeClock(start), directory=directory)
+
+
+def trades_in(events: list[MarketEvent], instrument: InstrumentId) -> list[TradeReported]:
+    return [event for event in events if isinstance(event, TradeReported) and event.instrument == instrument]
+
+
+def remember(old: MemoryDaemon, new: MemoryDaemon, trading_date: date = TODAY) -> None:
+    """Let a daemon know what another one has stored."""
+    for instrument in ALL:
+        market = old.markets[MarketId(instrument.partition(".")[2])]
+        newest = market.instruments[instrument].tape.select(1, None, None)[0].trade
+        new.known[instrument] = LastKnown(trading_date, newest.trade_id, newest.price)
+
+
+def test_the_package_brings_one_market_source() -> None:
+    assert zenithd_prodigy.API_VERSION == 1
+    assert list(zenithd_prodigy.zenithd_market_sources()) == [Prodigy]
+
+
+async def test_the_books_are_open_at_once(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        began = trio.current_time()
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        assert trio.current_time() == began
+        assert memory.status(XSX) is FeedStatus.ACTIVE
+        assert all(all(memory.prices(instrument)) for instrument in ALL)
+        assert memory.faults == []
+        assert memory.violations == []
+
+
+async def test_the_rates_hold_from_the_beginning(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        opened = len(memory.batches)
+        await trio.sleep(30)
+        batches = memory.batches[opened:]
+        messages = Counter(event.instrument for batch in batches for event in batch[:1] if _is_of_one(event))
+        trades = Counter(trade.instrument for batch in batches for trade in batch if _is_trade(trade))
+        for instrument in ALL[:10]:
+            assert 5 <= messages[instrument] / 30 <= 20
+            assert 0.5 <= trades[instrument] / 30 <= 1.5
+        assert max(len(batch) for batch in batches) < 30
+
+
+async def test_the_rate_is_a_setting(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ProdigyConfig(history_days=0, rate=0.2, second_market=False)
+    async with run_source(Prodigy, config, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSX, FeedStatus.ACTIVE)
+        opened = len(memory.batches)
+        await trio.sleep(30)
+        assert 350 <= len(memory.batches) - opened <= 500
+        assert XSY not in memory.markets
+
+
+async def test_the_first_start_brings_a_past(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(20)
+        days = [TODAY - timedelta(days=back) for back in (2, 1, 0)]
+        assert set(memory.backfilled) == {(instrument, day) for instrument in ALL for day in days}
+        for instrument in ALL:
+            ids = [trade.trade_id for day in days for trade in memory.backfilled[instrument, day]]
+            live = trades_in(memory.events(TradeReported), instrument)
+            ids += [trade.trade_id for trade in live]
+            assert all(earlier < later for earlier, later in pairwise(ids))
+            yesterday, today = memory.backfilled[instrument, days[1]], memory.backfilled[instrument, TODAY]
+            security = memory.markets[MarketId(instrument[5:])].instruments[instrument].security
+            assert security.close == yesterday[-1].price
+            assert security.open == today[0].price
+            assert live[0].price == pytest.approx(today[-1].price, rel=0.06)
+        assert len(memory.backfilled[XS01, TODAY]) > 1440
+        assert memory.violations == []
+
+
+async def test_the_books_are_open_before_the_past_is_made(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        assert {day for _, day in memory.backfilled} == {TODAY}
+
+
+async def test_a_first_start_in_the_first_hour_of_a_day(tmp_path: Path, autojump_clock: Clock) -> None:
+    memory = daemon(tmp_path, "2026-01-05T00:30:00+11:00")
+    async with run_source(Prodigy, SHORT, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(1)
+        assert len(memory.backfilled[XS01, TODAY]) == 360
+        assert len(memory.backfilled[XS01, TODAY - timedelta(days=1)]) > 1080
+
+
+async def test_a_later_start_goes_on(tmp_path: Path, autojump_clock: Clock) -> None:
+    first, second = daemon(tmp_path), daemon(tmp_path, "2026-01-05T13:00:00+11:00")
+    async with run_source(Prodigy, SHORT, first):
+        await first.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(30)
+    remember(first, second)
+    async with run_source(Prodigy, SHORT, second):
+        await second.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(30)
+        assert second.backfilled == {}
+        for instrument in ALL:
+            live = trades_in(second.events(TradeReported), instrument)
+            last = second.known[instrument]
+            assert live[0].trade_id >= last.trade_id + 1_000
+            assert live[0].price == pytest.approx(last.price, rel=0.06)
+            market = MarketId(instrument[5:])
+            before = first.markets[market].instruments[instrument].security.close
+            assert second.markets[market].instruments[instrument].security.close == before
+    orders = [{event.order_id for event in run.events(OrderAdded)} for run in (first, second)]
+    assert not orders[0] & orders[1]
+
+
+async def test_a_new_object_goes_on_in_the_same_daemon(tmp_path: Path, autojump_clock: Clock) -> None:
+    """As the supervisor does it after a crash."""
+    memory = daemon(tmp_path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Prodigy(SHORT, memory).run)
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(10)
+        nursery.cancel_scope.cancel()
+    traded = memory.trade_ids(XS01)
+    remember(memory, memory)
+    async with run_source(Prodigy, SHORT, memory):
+        await trio.sleep(10)
+        assert memory.faults == []
+        assert memory.trade_ids(XS01)[: len(traded)] == traded
+        assert len(memory.trade_ids(XS01)) > len(traded)
+        assert all(all(memory.prices(instrument)) for instrument in ALL)
+        assert sum(event.market == XSX for event in memory.events(TradingDayStarted)) == 2
+
+
+async def test_a_start_on_a_later_day_has_the_last_price_as_close(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    first, second = daemon(tmp_path), daemon(tmp_path, "2026-01-08T12:00:00+11:00")
+    async with run_source(Prodigy, SHORT, first):
+        await first.wait_status(XSY, FeedStatus.ACTIVE)
+    remember(first, second)
+    async with run_source(Prodigy, SHORT, second):
+        await second.wait_status(XSY, FeedStatus.ACTIVE)
+        security = second.markets[XSX].instruments[XS01].security
+        assert security.close == second.known[XS01].price
+        assert second.markets[XSX].trading_date == date(2026, 1, 8)
+
+
+async def test_an_interrupted_past_is_made_at_the_next_start(tmp_path: Path, autojump_clock: Clock) -> None:
+    first, second = daemon(tmp_path), daemon(tmp_path, "2026-01-05T12:01:00+11:00")
+    async with run_source(Prodigy, SHORT, first):
+        await first.wait_status(XSY, FeedStatus.ACTIVE)
+    assert (XS01, date(2026, 1, 4)) not in first.backfilled
+    remember(first, second)
+    whole = daemon(tmp_path / "other")
+    async with run_source(Prodigy, SHORT, second), run_source(Prodigy, SHORT, whole):
+        await second.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(5)
+    past = {key: trades for key, trades in whole.backfilled.items() if key[1] != TODAY}
+    assert second.backfilled == past
+    assert kept.load(tmp_path).unfinished == {}
+
+
+async def test_a_market_switched_on_later_gets_its_past(tmp_path: Path, autojump_clock: Clock) -> None:
+    memory = daemon(tmp_path)
+    memory.known = {InstrumentId(f"XS{n:02}.XSX"): LastKnown(TODAY, 5, 8_000) for n in range(1, 11)}
+    async with run_source(Prodigy, SHORT, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(5)
+        assert {instrument for instrument, _ in memory.backfilled} == set(ALL[10:])
+        assert memory.backfilled[XS01_SECOND, TODAY][-1].price == 8_000
+        assert memory.faults == []
+
+
+async def test_unreadable_notes_are_no_obstacle(tmp_path: Path, autojump_clock: Clock) -> None:
+    (tmp_path / kept.FILE_NAME).write_bytes(b"{")
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        assert kept.load(tmp_path).trading_date == TODAY
+
+
+async def test_the_day_rolls_over_at_midnight(tmp_path: Path, autojump_clock: Clock) -> None:
+    memory = daemon(tmp_path, "2026-01-05T23:59:50+11:00")
+    async with run_source(Prodigy, SHORT, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(9)
+        last = memory.markets[XSX].instruments[XS01].security.last
+        await trio.sleep(6)
+        started = [(event.market, event.trading_date) for event in memory.events(TradingDayStarted)]
+        assert started == [(m, d) for d in (TODAY, date(2026, 1, 6)) for m in (XSX, XSY)]
+        security = memory.markets[XSX].instruments[XS01].security
+        assert security.close == pytest.approx(last, rel=0.02)
+        assert security.number_of_trades < 15
+        assert all(all(memory.prices(instrument)) for instrument in ALL)
+        assert memory.faults == []
+        notes = kept.load(tmp_path)
+        assert notes.trading_date == date(2026, 1, 6)
+        assert notes.closes[XS01] == security.close
+
+
+async def test_days_missed_are_skipped(tmp_path: Path, autojump_clock: Clock) -> None:
+    memory = daemon(tmp_path)
+    async with run_source(Prodigy, SHORT, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        assert isinstance(memory.clock, FakeClock)
+        memory.clock.step(3 * 86_400 * 1_000_000_000)
+        await trio.sleep(1)
+        assert memory.markets[XSX].trading_date == date(2026, 1, 8)
+        memory.clock.step(-5 * 86_400 * 1_000_000_000)
+        await trio.sleep(1)
+        assert memory.markets[XSX].trading_date == date(2026, 1, 8)
+
+
+async def test_a_stall_is_not_made_up_for(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with run_source(Prodigy, SHORT, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(5)
+        with memory.held():
+            await trio.sleep(60)
+        held = len(memory.batches)
+        await trio.sleep(1)
+        assert 60 <= len(memory.batches) - held <= 120
+
+
+async def test_the_same_clock_and_seed_give_the_same_day(tmp_path: Path, autojump_clock: Clock) -> None:
+    batches: list[list[Any]] = []
+    for name in ("one", "other"):
+        async with run_source(Prodigy, SHORT, daemon(tmp_path / name)) as memory:
+            await memory.wait_status(XSY, FeedStatus.ACTIVE)
+            await trio.sleep(10)
+            batches.append(memory.batches)
+    assert len(batches[0]) > 500
+    assert batches[0] == batches[1]
+
+
+def _is_of_one(event: MarketEvent) -> bool:
+    return hasattr(event, "instrument")
+
+
+def _is_trade(event: MarketEvent) -> bool:
+    return isinstance(event, TradeReported)

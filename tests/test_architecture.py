@@ -1,0 +1,136 @@
+"""Imports point one way, and the pure packages stay pure. The layers are those of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+PURE = ("domain", "market", "wire", "authority", "sessions")
+"""Synchronous, deterministic, without I/O, clock, randomness or logging."""
+
+FORBIDDEN_IN_PURE = {
+    "trio", "socket", "ssl", "os", "io", "time", "random", "secrets", "logging", "structlog", "threading",
+    "subprocess", "asyncio", "pysqlite3", "sqlite3", "httpx2", "trio_websocket", "pathlib", "tempfile",
+}  # fmt: skip
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "domain": set(),
+    "market": {"domain"},
+    "authority": {"domain"},
+    "sessions": {"domain"},
+    "wire": {"domain", "market", "authority", "sessions"},
+    "plugin": {"domain", "market"},
+    "config": {"domain"},
+    "files": {"config"},
+    "tokens": {"config", "files"},
+    "accounts": {"config", "files", "tokens", "authority"},
+    "clock": set(),
+    "recording": {"domain"},
+    "history": {"domain", "config", "plugin"},
+    "bus": {"wire"},
+    "metrics": {"bus"},
+    "logs": {"config"},
+    "supervisor": {"plugin"},
+    "watchdog": {"plugin"},
+    "state_lock": {"config"},
+    "daemon_file": {"files"},
+    "markets": {"bus", "wire", "market", "domain", "history", "plugin", "metrics", "authority", "supervisor"},
+    "controllers": {"wire", "market", "domain", "history", "authority", "plugin"},
+    "authentication": {"accounts", "metrics", "plugin", "server", "sessions", "tokens", "wire"},
+    "server": {"accounts", "authentication", "bus", "config", "controllers", "metrics", "wire"},
+    "reloading": {"accounts", "config"},
+    "status": {"markets", "metrics", "plugin", "server"},
+    "testing": {"domain", "market", "plugin", "clock", "recording"},
+}
+"""What each package or module of zenithd may import; app, cli and bench may import everything below."""
+
+PLUGINS_MAY_IMPORT = {"plugin", "domain", "market", "recording", "testing"}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file imports, also inside functions; not what is for type checkers only."""
+    tree = ast.parse(path.read_text())
+    for_types_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in for_types_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def layer_of(module: str) -> str | None:
+    """`zenithd.market.venue` -> `market`; None for what is not zenithd's."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "zenithd" and len(parts) > 1 else None
+
+
+def files_of(layer: str) -> list[Path]:
+    folder = ROOT / "zenithd" / layer
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+@pytest.mark.parametrize("layer", sorted(MAY_IMPORT))
+def test_imports_point_down(layer: str) -> None:
+    allowed = MAY_IMPORT[layer] | {layer}
+    for path in files_of(layer):
+        for module in imports_of(path):
+            target = layer_of(module)
+            assert target is None or target in allowed, f"{path.relative_to(ROOT)} imports {module}"
+
+
+@pytest.mark.parametrize("layer", PURE)
+def test_pure_packages_are_pure(layer: str) -> None:
+    for path in files_of(layer):
+        for module in imports_of(path):
+            assert module.split(".")[0] not in FORBIDDEN_IN_PURE, f"{path.relative_to(ROOT)} imports {module}"
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{path}: not synchronous"
+
+
+def test_plugins_use_the_public_interface_only() -> None:
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        for module in imports_of(path):
+            target = layer_of(module)
+            assert target is None or target in PLUGINS_MAY_IMPORT, f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_every_layer_is_listed() -> None:
+    top = {"app", "cli", "bench", "__main__", "__init__", "__pycache__", "py.typed"}
+    found = {path.stem for path in (ROOT / "zenithd").iterdir()} - top
+    assert found == set(MAY_IMPORT)
+
+
+def test_everything_is_caught_in_few_places() -> None:
+    """`except Exception` is a boundary towards foreign code, or of a connection; each is argued in place."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted((ROOT / "zenithd").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and isinstance(node.type, ast.Name)
+        and node.type.id in ("Exception", "BaseException")
+    ]
+    assert sorted(set(found)) == BOUNDARIES
+
+
+BOUNDARIES = [
+    "zenithd/authentication.py",
+    "zenithd/markets/feed.py",
+    "zenithd/plugin/manager.py",
+    "zenithd/server/connection.py",
+    "zenithd/server/listener.py",
+    "zenithd/supervisor.py",
+]

@@ -1,0 +1,495 @@
+"""The composition root: the only place that builds the parts and owns the outer nurseries.
+
+Nurseries lie in each other in the order in which they end: sources of plugins in the outermost one (trio
+cannot abandon a task that ignores its cancellation), then the services, the connections, the listeners.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx2
+import msgspec
+import structlog
+import trio
+
+from zenithd import __version__
+from zenithd.accounts import load_accounts
+from zenithd.authentication import Authentication, AuthenticationSettings
+from zenithd.bus import Bus, Flusher
+from zenithd.clock import SystemClock
+from zenithd.config import Config, ConfigError
+from zenithd.controllers.fragments import FragmentsController
+from zenithd.controllers.market import MarketController
+from zenithd.controllers.zenith import ZenithController
+from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_file
+from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.market_data import FeedStatus
+from zenithd.history.schema import StoreRefused
+from zenithd.history.store import HistorySettings, HistoryStore
+from zenithd.logs import configure_logs, set_level
+from zenithd.markets.context import SourceContext
+from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
+from zenithd.metrics import Metrics
+from zenithd.plugin.interfaces import Clock, MarketSource
+from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
+from zenithd.plugin.manager import DISABLED_VARIABLE, PluginManager, disabled_by_environment
+from zenithd.plugin.remote_history import PluginContext, RemoteHistory
+from zenithd.reloading import Reloader
+from zenithd.server.head import Peer
+from zenithd.server.listener import Listener
+from zenithd.server.services import Services
+from zenithd.server.tls import BadCertificate, Certificate, load, make_context
+from zenithd.sessions.limits import AddressLimits, LimitSettings
+from zenithd.sessions.rate import Rate
+from zenithd.state_lock import lock_state
+from zenithd.status import Status, describe_plugin
+from zenithd.supervisor import Attempt, Supervised, SupervisionSettings, supervise
+from zenithd.tokens import TokenSigner, load_key
+from zenithd.watchdog import Stall, Watchdog
+from zenithd.wire.codec import Codec
+from zenithd.wire.commands import Login
+from zenithd.wire.errors import SYMBOL_NOT_FOUND, with_suffix
+from zenithd.wire.scopes import TradingOverPlain
+from zenithd.wire.session import Session
+from zenithd.wire.settings import SessionSettings, Transport
+
+EXIT_LEFT_BEHIND = 70
+"""Exit code when a plugin's task would not end."""
+
+LISTEN_AFTER_SECONDS_MAX = 3.0
+"""How long listening may wait for the sources to declare their markets. A connection's list of feeds is
+fixed for its life (zenith-websocket 2.4), so an early client would never see a market declared later."""
+
+_PLUGIN_STATES = {
+    FeedStatus.INITIALISING: PluginState.INITIALISING,
+    FeedStatus.IMPAIRED: PluginState.IMPAIRED,
+}
+"""How the worst status of a source's feeds shows in the plugin list; any other is a running source."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class StartInfo(msgspec.Struct, frozen=True):
+    """What a daemon serves and where, once it listens."""
+
+    address: str
+    """`host:port`; an IPv6 host in brackets."""
+    tls: bool
+    markets: tuple[tuple[str, str, int, bool], ...]
+    """(code, name, number of instruments, simulated)"""
+    plugins: tuple[dict[str, Any], ...]
+    """As in `plugins list --json`."""
+    users: tuple[str, ...]
+
+
+class Daemon:
+    """All parts of one daemon, built and wired, nothing running yet.
+
+    Raises (when built):
+        ConfigError: something the operator can put right.
+    """
+
+    def __init__(self, config: Config, plugins: PluginManager, clock: Clock) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.clock = clock
+        self.state = config.state_directory
+        self.metrics = Metrics()
+        self.flusher = Flusher(config.fanout.slice_seconds, trio.current_time)
+        self.bus = Bus(self.flusher)
+        self.history = HistoryStore(
+            self.state / "history.db",
+            HistorySettings(
+                retention_days=config.history.retention_days, flush_seconds=config.history.flush_seconds
+            ),
+            clock.now,
+            log,
+        )
+        self.history.on_failure = self.metrics.history_failures.inc
+        self.markets = Markets(_market_settings(config), self.bus, self.history, self.metrics, clock.now, log)
+        self.markets.on_unlisted = self._unlisted
+        self.address_limits = AddressLimits(_address_limits(config))
+        self.authentication = Authentication(
+            load_accounts(config, self.state),
+            TokenSigner(load_key(self.state), config.authentication.token_lifetime_seconds),
+            self.address_limits,
+            clock,
+            self.metrics,
+            AuthenticationSettings(
+                config.authentication.hashing_threads, config.plugin_host.call_seconds_max
+            ),
+        )
+        seconds = config.plugin_host.call_seconds_max
+        self.http = httpx2.AsyncClient(timeout=seconds)
+        remote = RemoteHistory(plugins.history_sources(), clock, self.http, seconds)
+        controllers = (
+            MarketController(self.markets, self.history, remote.bars),
+            ZenithController(self.markets, config.server.name, __version__),
+            FragmentsController(self.markets),
+        )
+        self.services = Services(
+            config,
+            self.bus,
+            {controller.name: controller for controller in controllers},
+            self.authentication,
+            self.metrics,
+        )
+        self.tls = _make_tls(config)
+        self.status = Status(self.markets, lambda: plugins.plugins, self.metrics, self._waiting_for)
+        self.listener = Listener(
+            self.services, self._make_session, self.status.routes(), self.address_limits, self.tls
+        )
+        self.metrics.watch(self.bus, self.flusher)
+        self._reloading: Reloader | None = None
+        self._sources = plugins.market_sources()
+        self._feeds = {brought.name: self.markets.add_source(brought.name) for brought in self._sources}
+        self._authenticators()
+        for plugin in plugins.plugins:
+            self._show_plugin(plugin)
+
+    # Sessions
+
+    def _make_session(self, codec: Codec, peer: Peer, login: Login | None) -> Session:
+        services, limits = self.services, self.services.limits
+        settings = SessionSettings(
+            served=frozenset(services.controllers),
+            trading_over_plain=TradingOverPlain(services.config.server.trading_over_plain),
+            subscriptions_max=limits.subscriptions_per_connection_max,
+            requests_pending_max=limits.requests_pending_max,
+            action_timeout_seconds=limits.action_timeout_seconds,
+            subscription_timeout_seconds=limits.subscription_timeout_seconds,
+        )
+        rate = Rate(limits.requests_per_second, limits.requests_burst)
+        transport = Transport(secure=peer.secure, loopback=peer.is_loopback)
+        return Session(codec, settings, transport, rate.admit, login, trio.current_time())
+
+    def _unlisted(self, instrument: InstrumentId) -> None:
+        """End the subscriptions of an instrument that is gone."""
+        for kind in ("Depth", "Levels", "Security", "Trades"):
+            self.bus.end("Market", f"{kind}!{instrument}", with_suffix(SYMBOL_NOT_FOUND, instrument))
+
+    # Plugins
+
+    def _authenticators(self) -> None:
+        for brought in self.plugins.authenticators():
+            context = PluginContext(brought.name, self.clock, self.http)
+            self.authentication.authenticators[brought.implementation.provider] = brought.implementation(
+                brought.config, context
+            )
+
+    def supervised(self, brought: Brought[MarketSource[Any]]) -> Supervised:
+        """What the supervisor needs to run a market source."""
+        feed = self._feeds[brought.name]
+        feed.on_status = partial(self._source_status, brought)
+
+        def build(attempt: Attempt) -> MarketSource[Any]:
+            if attempt.number > 1:
+                feed.restarted()
+            # Seeded by name and attempt: the same source sees the same randomness in every run.
+            generator = random.Random(f"{brought.name}:{attempt.number}")
+            context = SourceContext(
+                brought.name,
+                feed,
+                attempt,
+                self.history,
+                self.clock,
+                self.http,
+                generator,
+                self.state / "plugins" / brought.plugin.name,
+            )
+            return brought.implementation(brought.config, context)
+
+        return Supervised(
+            name=brought.name,
+            build=build,
+            report=partial(self._supervised_state, brought),
+            packages=self.plugins.packages,
+        )
+
+    def _supervised_state(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
+        """The supervisor tells how a source runs: its feeds follow, whatever the source said of them."""
+        feed = self._feeds[brought.name]
+        self._report(brought, status)
+        if status.state is PluginState.IMPAIRED:
+            feed.impaired(status.reason)
+        elif status.state is PluginState.INITIALISING:
+            feed.impaired(None)
+        else:
+            feed.finished(status.reason or status.state.value)
+
+    def _source_status(
+        self, brought: Brought[MarketSource[Any]], status: FeedStatus, reason: str
+    ) -> None:
+        """A running source tells how its feeds are."""
+        self._report(brought, SourceStatus(_PLUGIN_STATES.get(status, PluginState.ACTIVE), reason))
+
+    def _report(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
+        """Show a source's state in the plugin list and the metrics."""
+        plugin = brought.plugin
+        known = plugin.parts.get(brought.name)
+        if known is not None and status.restarts > known.restarts:
+            self.metrics.plugin_restarts.labels(plugin.name).inc(status.restarts - known.restarts)
+        plugin.report(brought.name, status)
+        self._show_plugin(plugin)
+
+    def _show_plugin(self, plugin: LoadedPlugin) -> None:
+        for state in PluginState:
+            self.metrics.plugin_state.labels(plugin.name, state.value).set(state is plugin.state)
+
+    def _waiting_for(self) -> list[str]:
+        """Sources that must be up and have not declared a market yet."""
+        return [
+            f"plugin {brought.name} has not declared its markets"
+            for brought in self._sources
+            if brought.implementation.holds_readiness and not self._feeds[brought.name].venues
+        ]
+
+    def stalled(self, stall: Stall) -> None:
+        """The loop did not turn (called in the watchdog's thread)."""
+        (log.info if stall.ended else log.error)(str(stall))
+        if not stall.ended:
+            plugin = stall.place.plugin if stall.place is not None and stall.place.plugin else "zenithd"
+            self.metrics.loop_stalls.labels(plugin).inc()
+
+    # Reloading
+
+    def take_over(self, config: Config) -> None:
+        """Use a changed configuration; a problem raises before anything has changed."""
+        accounts = load_accounts(config, self.state)
+        if self.tls is not None and config.tls_files is not None:
+            try:
+                load(self.tls, Certificate(*config.tls_files))
+            except BadCertificate as error:
+                raise config.error(
+                    "server.tls_certificate", "a certificate and its key", str(error)
+                ) from None
+        self.config = config
+        self.services.use(config)
+        self.address_limits.use(_address_limits(config))
+        self.flusher.slice_seconds = config.fanout.slice_seconds
+        set_level(config.logging.level)
+        for feed in self._feeds.values():
+            feed.wanted.linger_seconds = config.markets.linger_seconds
+        self.authentication.accounts = accounts
+        for connection in list(self.listener.connections):
+            connection.rights_changed(accounts)
+
+    # Running
+
+    async def run(self, started: Callable[[StartInfo], None] | None) -> None:
+        """Run until SIGTERM or SIGINT, or until cancelled; end in order, within the grace periods."""
+        grace = self.config.server.shutdown_grace_seconds
+        await self._open_history()
+        async with self.http, trio.open_nursery() as host:
+            async with trio.open_nursery() as services:
+                services.start_soon(self.history.run, name="history")
+                services.start_soon(self.flusher.run, name="fan-out")
+                services.start_soon(self.markets.run_delayed, name="delayed markets")
+                services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
+                services.start_soon(self._watchdog().run, name="watchdog")
+                for feed in self._feeds.values():
+                    services.start_soon(feed.run, name=f"markets of {feed.name}")
+                async with trio.open_nursery() as supervisors:
+                    for brought in self._sources:
+                        supervisors.start_soon(
+                            supervise,
+                            self.supervised(brought),
+                            _supervision(self.config),
+                            random.Random(brought.name),
+                            host,
+                            name=f"supervisor of {brought.name}",
+                        )
+                    await self._wait_declared()
+                    await self._serve(started, grace)
+                    supervisors.cancel_scope.cancel()
+                services.cancel_scope.cancel()  # the history writes what waits when it is cancelled
+            await _leave_behind(host, grace)
+
+    async def _open_history(self) -> None:
+        try:
+            await self.history.open()
+        except StoreRefused as error:
+            raise ConfigError(
+                str(self.history.path), None, "", "a history store of this version", str(error)
+            ) from None
+
+    def _watchdog(self) -> Watchdog:
+        return Watchdog(self.config.plugin_host.watchdog_seconds, self.plugins.packages, self.stalled)
+
+    async def _wait_declared(self) -> None:
+        with trio.move_on_after(LISTEN_AFTER_SECONDS_MAX):
+            for feed in self._feeds.values():
+                await feed.wait_begun()
+
+    async def _serve(self, started: Callable[[StartInfo], None] | None, grace: float) -> None:
+        host, port = self.config.address
+        try:
+            sockets = await self.listener.open(host, port)
+        except OSError as error:
+            raise self.config.error(
+                "server.listen",
+                f"a free address of this machine, found: {error.strerror or error}",
+                "stop what uses it, or choose another with --listen HOST:PORT",
+            ) from None
+        address = _address_text(sockets[0])
+        write_daemon_file(self.state, DaemonFile(os.getpid(), address, self.tls is not None))
+        try:
+            async with trio.open_nursery() as connections:
+                connections.start_soon(self.listener.run_housekeeping, name="connection housekeeping")
+                async with trio.open_nursery() as listeners:
+                    listeners.start_soon(
+                        partial(
+                            trio.serve_listeners, self.listener.serve, sockets, handler_nursery=connections
+                        )
+                    )
+                    listeners.start_soon(self._reload_on_change, name="configuration watcher")
+                    if started is not None:
+                        started(self._start_info(address))
+                    log.info("serving", address=address)
+                    await _wait_stop_signal(self._reloader().reload)
+                    listeners.cancel_scope.cancel()
+                log.info("stopping")
+                self.listener.close_all(1012, "restarting")
+                connections.cancel_scope.deadline = trio.current_time() + grace
+                await self.listener.wait_empty()
+                connections.cancel_scope.cancel()
+        finally:
+            remove_daemon_file(self.state)
+
+    def _reloader(self) -> Reloader:
+        if self._reloading is None:
+            self._reloading = Reloader(self.config, self.take_over)
+        return self._reloading
+
+    async def _reload_on_change(self) -> None:
+        await self._reloader().run()
+
+    def _start_info(self, address: str) -> StartInfo:
+        return StartInfo(
+            address,
+            self.tls is not None,
+            tuple(
+                (
+                    market.definition.id,
+                    market.definition.name,
+                    len(market.instruments),
+                    market.definition.simulated,
+                )
+                for market in self.markets
+            ),
+            tuple(describe_plugin(plugin) for plugin in self.plugins.plugins),
+            tuple(self.authentication.accounts.users),
+        )
+
+
+async def run(config: Config, *, started: Callable[[StartInfo], None] | None = None) -> None:
+    """Run a daemon with what is installed, until it is told to stop.
+
+    Args:
+        config: the whole configuration.
+        started: called once it listens.
+
+    Raises:
+        ConfigError: something the operator can put right; nothing is left running.
+    """
+    configure_logs(config.logging)
+    with lock_state(config.state_directory):
+        plugins = PluginManager.discover()
+        disabled = dict.fromkeys(disabled_by_environment(os.environ), f"by {DISABLED_VARIABLE}")
+        plugins.load(config.parse_section, {**disabled, **config.disabled_plugins})
+        for plugin in plugins.plugins:
+            if plugin.state is PluginState.BROKEN:
+                log.error("plugin is broken", plugin=plugin.name, reason=plugin.reason)
+        daemon = Daemon(config, plugins, SystemClock())
+        gc.collect()
+        gc.freeze()  # start-up objects live as long as the process: collections need not look at them
+        await daemon.run(started)
+
+
+async def _wait_stop_signal(reload: Callable[[], bool]) -> None:
+    """Return at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reloads."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                reload()
+                continue
+            log.info("stop signal", signal=signal.Signals(number).name)
+            break
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_at_once)
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
+
+async def _leave_behind(host: trio.Nursery, grace: float) -> None:
+    """Wait for plugin tasks that end late; one that ignores its cancellation cannot keep the process."""
+    host.cancel_scope.cancel()
+    with trio.move_on_after(grace, shield=True):
+        while host.child_tasks:  # noqa: ASYNC110  (trio tells nobody when a nursery empties)
+            await trio.sleep(0.01)
+    if host.child_tasks:
+        log.error("left behind", tasks=[task.name for task in host.child_tasks])
+        sys.stderr.flush()
+        os._exit(EXIT_LEFT_BEHIND)
+
+
+def _make_tls(config: Config) -> ssl.SSLContext | None:
+    if config.tls_files is None:
+        return None
+    try:
+        return make_context(Certificate(*config.tls_files))
+    except BadCertificate as error:
+        raise config.error("server.tls_certificate", "a certificate and its key", str(error)) from None
+
+
+def _market_settings(config: Config) -> MarketSettings:
+    return MarketSettings(
+        mixed=config.markets.mixed,
+        mixed_on_demand_max=config.markets.mixed_on_demand_max,
+        delayed=tuple(
+            DelayedSettings(MarketId(one.market), one.delay_seconds, one.fields == "asset")
+            for one in config.markets.delayed
+        ),
+        linger_seconds=config.markets.linger_seconds,
+        tape_trades_max=config.history.tape_trades_max,
+        inbound_events_max=config.plugin_host.inbound_events_max,
+        backpressure_seconds_max=config.plugin_host.backpressure_seconds_max,
+    )
+
+
+def _address_limits(config: Config) -> LimitSettings:
+    limits = config.limits
+    return LimitSettings(
+        connections_max=limits.connections_max,
+        connections_per_address_max=limits.connections_per_address_max,
+        logins_per_minute=limits.logins_per_minute,
+        failed_logins_per_minute=limits.failed_logins_per_minute,
+    )
+
+
+def _supervision(config: Config) -> SupervisionSettings:
+    host = config.plugin_host
+    return SupervisionSettings(
+        start_seconds_max=host.start_seconds_max,
+        backoff_seconds_min=host.backoff_seconds_min,
+        backoff_seconds_max=host.backoff_seconds_max,
+        restarts_max=host.restarts_max,
+        restart_window_seconds=host.restart_window_seconds,
+        stop_seconds_max=config.server.shutdown_grace_seconds,
+    )
+
+
+def _address_text(listener: trio.SocketListener) -> str:
+    host, port = listener.socket.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,158 @@
+"""When outboxes are written: at once while idle, in batches that grow by themselves under load.
+
+Publishing marks outboxes as dirty. `flush()` writes them for one time slice; what is left is written by the
+`run` task, slice after slice, giving way to everything else in between. Outboxes that the kernel blocks
+share one private epoll (elsewhere than on Linux: one waiting task each).
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from zenithd.bus.outbox import Outbox, OutboxStatistics
+
+RESUME_BATCH_MAX = 256
+"""Blocked outboxes served between two turns of the event loop."""
+
+
+class FlushStatistics(msgspec.Struct):
+    """Counters of the flusher."""
+
+    slices: int = 0
+    visits: int = 0
+
+
+class Flusher:
+    """Owns the ring of dirty outboxes and the set of blocked ones."""
+
+    def __init__(self, slice_seconds: float, monotonic: Callable[[], float]) -> None:
+        self.slice_seconds = slice_seconds
+        self.monotonic = monotonic
+        self.dirty: dict[Outbox, int] = {}
+        """Outboxes with something pending (the values mean nothing); publishers update it."""
+        self.statistics = FlushStatistics()
+        self.outbox_statistics = OutboxStatistics()
+        self._ring: list[Outbox] = []
+        self._position = 0
+        self._work = trio.Event()
+        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        self._blocked: dict[int, Outbox] = {}
+        self._blocked_arrived = trio.Event()
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Outboxes that still have to be visited."""
+        return len(self._ring) - self._position + len(self.dirty)
+
+    @property
+    def blocked_outboxes(self) -> list[Outbox]:
+        """Outboxes whose kernel buffer is full."""
+        return list(self._blocked.values())
+
+    def flush(self) -> None:
+        """Write for at most one slice; leave the rest to the task."""
+        if not self._slice():
+            self._work.set()
+
+    def soon(self, outbox: Outbox) -> None:
+        """Write an outbox at the task's next turn, together with what else gathers until then."""
+        self.dirty[outbox] = 1
+        self._work.set()
+
+    def _slice(self) -> bool:
+        """Visit dirty outboxes for one slice; True when none is left."""
+        monotonic = self.monotonic
+        deadline = monotonic() + self.slice_seconds
+        statistics = self.statistics
+        statistics.slices += 1
+        while True:
+            ring = self._ring
+            end = len(ring)
+            while self._position < end:
+                # Looking at the clock for every outbox would cost as much as a small delivery.
+                stop = min(self._position + 16, end)
+                for outbox in ring[self._position : stop]:
+                    outbox.flush()
+                statistics.visits += stop - self._position
+                self._position = stop
+                if monotonic() >= deadline and (stop < end or self.dirty):
+                    return False
+            self._position = 0
+            if not self.dirty:
+                self._ring = []
+                return True
+            self._ring = list(self.dirty)
+            self.dirty.clear()
+
+    async def run(self) -> None:
+        """Finish what `flush` leaves and wake blocked outboxes, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._run_slices, name="fan-out slices")
+            if self._epoll is not None:
+                nursery.start_soon(self._run_epoll, self._epoll, name="fan-out blocked")
+
+    async def _run_slices(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            while not self._slice():
+                await trio.lowlevel.checkpoint()
+
+    # Blocked outboxes
+
+    def blocked(self, outbox: Outbox) -> None:
+        """Remember an outbox whose kernel buffer is full (called by the outbox)."""
+        descriptor = outbox.descriptor
+        if descriptor is None:
+            if outbox.on_waiting is not None:
+                outbox.on_waiting()
+            return
+        self._blocked[descriptor] = outbox
+        if self._epoll is not None:
+            self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
+            self._blocked_arrived.set()
+        elif self._nursery is not None:
+            self._nursery.start_soon(self._wait_one, descriptor, outbox)
+
+    def broken(self, outbox: Outbox) -> None:
+        """The peer is gone (called by the outbox)."""
+        self.forget(outbox)
+
+    def forget(self, outbox: Outbox) -> None:
+        """Stop watching an outbox; must happen before its descriptor is closed."""
+        descriptor = outbox.descriptor
+        if (
+            descriptor is not None
+            and self._blocked.pop(descriptor, None) is not None
+            and self._epoll is not None
+        ):
+            self._epoll.unregister(descriptor)
+
+    async def _run_epoll(self, epoll: select.epoll) -> None:
+        while True:
+            if not self._blocked:
+                self._blocked_arrived = trio.Event()
+                await self._blocked_arrived.wait()
+            await trio.lowlevel.wait_readable(epoll.fileno())
+            for descriptor, _ in epoll.poll(0, RESUME_BATCH_MAX):
+                outbox = self._blocked.get(descriptor)
+                if outbox is None:
+                    continue
+                if outbox.resume():
+                    epoll.modify(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
+                elif descriptor in self._blocked:
+                    del self._blocked[descriptor]
+                    epoll.unregister(descriptor)
+            await trio.lowlevel.checkpoint()
+
+    async def _wait_one(self, descriptor: int, outbox: Outbox) -> None:
+        while self._blocked.get(descriptor) is outbox:
+            await trio.lowlevel.wait_writable(descriptor)
+            if self._blocked.get(descriptor) is outbox and not outbox.resume():
+                del self._blocked[descriptor]

@@ -1,0 +1,179 @@
+"""How `zenithd watch` shows what it knows: tables that move on a terminal, or lines of JSON."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from zenithd.cli.watch_client import Watched
+from zenithd.cli.watch_state import InstrumentPicture
+
+LEVELS_SHOWN = 10
+TRADES_SHOWN = 10
+BAR_CELLS = 12
+PANEL_WIDTH = 74
+
+_BID, _ASK, _QUIET = "green", "red", "dim"
+
+
+class LinePrinter:
+    """Prints each message as it came, one line of JSON each."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def message(self, text: str) -> None:
+        """Print a message."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def draw(self, watched: Watched, now: float) -> None:
+        """Nothing: the messages are all there is."""
+
+
+class ScreenPrinter:
+    """Draws on the terminal; where there is none, the last state is printed once at the end."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = Console() if console is None else console
+        self._last: RenderableType | None = None
+        self._live: Live | None = None
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        elif self._last is not None and error is None:
+            self._console.print(self._last)
+
+    def message(self, text: str) -> None:
+        """Nothing: the pictures hold what messages say."""
+
+    def draw(self, watched: Watched, now: float) -> None:
+        """Show the present state."""
+        self._last = render(watched, now)
+        if self._live is not None:
+            self._live.update(self._last, refresh=True)
+
+
+def render(watched: Watched, now: float) -> RenderableType:
+    """Everything: a panel for each instrument and a line on the connection."""
+    panels = [_render_instrument(picture) for picture in watched.pictures.values()]
+    counts = (
+        f"{watched.messages.at(now):,} messages/s, {watched.changes.at(now):,} changes/s, "
+        f"{watched.changes.total:,} changes in all"
+    )
+    return Group(Columns(panels), Text(f"{watched.status}   {counts}", style=_QUIET))
+
+
+def _render_instrument(picture: InstrumentPicture) -> Panel:
+    parts: list[RenderableType] = [_headline(picture.security), _figures(picture.security)]
+    parts += [Text(f"{topic}: {code}", style="yellow") for topic, code in picture.problems.items()]
+    parts.append(_book(picture))
+    parts.append(_trades(picture))
+    title = Text(picture.symbol, style="bold")
+    return Panel(Group(*parts), title=title, width=PANEL_WIDTH)
+
+
+def _headline(security: dict[str, Any]) -> Text:
+    last, close = security.get("Last"), security.get("Close")
+    line = Text.assemble(
+        (str(security.get("Name") or ""), "bold"), "  ", f"{security.get('TradingState', '')}  "
+    )
+    if last is not None:
+        change = f" {(last - close) / close:+.2%}" if close else ""
+        colour = {"Up": _BID, "Down": _ASK}.get(str(security.get("Trend")), "")
+        line.append(f"{_number(last)}{change}", style=f"bold {colour}".strip())
+        line.append(f" {security.get('Currency') or ''}")
+    return line
+
+
+def _figures(security: dict[str, Any]) -> Text:
+    names = (("Open", "open"), ("High", "high"), ("Low", "low"), ("Close", "close"), ("VWAP", "average"))
+    parts = [f"{label} {_number(security[name])}" for name, label in names if security.get(name) is not None]
+    if security.get("NumberOfTrades") is not None:
+        parts.append(f"{_number(security.get('Volume', 0))} in {_number(security['NumberOfTrades'])} trades")
+    return Text("  ".join(parts), style=_QUIET)
+
+
+def _book(picture: InstrumentPicture) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name, style in (("Orders", _QUIET), ("Bid size", _BID), ("", _BID), ("Bid", f"bold {_BID}")):
+        table.add_column(name, justify="right", style=style)
+    for name, style in (("Ask", f"bold {_ASK}"), ("", _ASK), ("Ask size", _ASK), ("Orders", _QUIET)):
+        table.add_column(name, justify="left", style=style)
+    bids, asks = picture.side("Bid")[:LEVELS_SHOWN], picture.side("Ask")[:LEVELS_SHOWN]
+    largest = max([float(level.get("Volume") or 0) for level in (*bids, *asks)], default=0)
+    for row in range(LEVELS_SHOWN):
+        table.add_row(*_level_cells(bids, row, largest), *reversed(_level_cells(asks, row, largest)))
+    return table
+
+
+def _level_cells(levels: list[dict[str, Any]], row: int, largest: float) -> list[str]:
+    if row >= len(levels):
+        return [""] * 4
+    level = levels[row]
+    volume = level.get("Volume")
+    bar = "█" * round(BAR_CELLS * float(volume or 0) / largest) if largest else ""
+    hidden = "+" if level.get("HasUndisclosed") else ""
+    size = "" if volume is None else f"{_number(volume)}{hidden}"
+    price = "rest" if level.get("Price") is None else _number(level["Price"])
+    count = level.get("Count")
+    return ["" if count is None else _number(count), size, bar, price]
+
+
+def _trades(picture: InstrumentPicture) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column("Time", style=_QUIET)
+    table.add_column("Price", justify="right")
+    table.add_column("Quantity", justify="right")
+    table.add_column("Market", style=_QUIET)
+    trades = list(picture.trades)[-TRADES_SHOWN:][::-1]
+    for trade in trades:
+        style = {"Bid": _BID, "Ask": _ASK}.get(str(trade.get("Side")), "")
+        cells = (_time(trade.get("Time")), _number(trade.get("Price")), _number(trade.get("Quantity")))
+        table.add_row(*cells, str(trade.get("Market") or ""), style=style)
+    for _ in range(TRADES_SHOWN - len(trades)):
+        table.add_row("", "", "", "")
+    return table
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _time(value: Any) -> str:
+    """The time of day out of an extended ISO 8601 text."""
+    clock = str(value or "").partition("T")[2]
+    return clock[:12].split("+")[0].split("Z")[0]
+
+
+def standard_output() -> Console:
+    """The terminal, or a wide page where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=2 * PANEL_WIDTH + 4)

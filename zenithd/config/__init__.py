@@ -1,0 +1,51 @@
+"""The configuration: one file, read into frozen typed structs, every mistake told with file and line.
+
+`settings` holds the structs, `toml_lines` finds the line of a key, `convert` checks and builds, `load` reads
+the file, `reload` compares two configurations, `reference` writes config.toml and its documentation.
+"""
+
+from __future__ import annotations
+
+from zenithd.config.errors import ConfigError
+from zenithd.config.forms import parse_host_port
+from zenithd.config.load import Config, inspect, load, parse_values
+from zenithd.config.reload import LiveDifference, diff_live, with_live
+from zenithd.config.sections import SectionReader, unknown_sections
+from zenithd.config.settings import (
+    AuthenticationSettings,
+    DelayedMarketSettings,
+    FanoutSettings,
+    HistorySettings,
+    LimitSettings,
+    LoggingSettings,
+    MarketSettings,
+    PluginHostSettings,
+    PluginSettings,
+    ServerSettings,
+    UserSettings,
+)
+
+__all__ = [
+    "AuthenticationSettings",
+    "Config",
+    "ConfigError",
+    "DelayedMarketSettings",
+    "FanoutSettings",
+    "HistorySettings",
+    "LimitSettings",
+    "LiveDifference",
+    "LoggingSettings",
+    "MarketSettings",
+    "PluginHostSettings",
+    "PluginSettings",
+    "SectionReader",
+    "ServerSettings",
+    "UserSettings",
+    "diff_live",
+    "inspect",
+    "load",
+    "parse_host_port",
+    "parse_values",
+    "unknown_sections",
+    "with_live",
+]

@@ -1,0 +1,120 @@
+"""Texts with a form of their own: addresses, market codes, time zones, files.
+
+A field asks for a check with `Meta(extra_json_schema={"format": "<form>"})`; plugins may use the same forms
+in their own configuration.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from zenithd.domain.identifiers import InvalidIdentifier, MixedMarketCode, parse_market
+
+_MARKET_PATTERN = re.compile(r"[A-Za-z0-9_:+#\[\] -]*\*?[A-Za-z0-9_:+#\[\] -]*", re.ASCII)
+
+
+def parse_host_port(text: str) -> tuple[str, int]:
+    """Parse `HOST:PORT`, an IPv6 host in brackets.
+
+    Raises:
+        ValueError: not of that form, or the port is not from 0 to 65535.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    elif ":" in host:
+        raise ValueError("an IPv6 address needs brackets")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError("not HOST:PORT")
+    return host, int(port)
+
+
+def _host_port(text: str, directory: Path) -> bool:
+    try:
+        parse_host_port(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _network(text: str, directory: Path) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _market(text: str, directory: Path) -> bool:
+    try:
+        return not isinstance(parse_market(text), MixedMarketCode)
+    except InvalidIdentifier:
+        return False
+
+
+def _mixed_market(text: str, directory: Path) -> bool:
+    try:
+        return isinstance(parse_market(text), MixedMarketCode)
+    except InvalidIdentifier:
+        return False
+
+
+def _market_pattern(text: str, directory: Path) -> bool:
+    return bool(text) and _MARKET_PATTERN.fullmatch(text) is not None
+
+
+def _time_zone(text: str, directory: Path) -> bool:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of the database
+        return False
+    return True
+
+
+def _file(text: str, directory: Path) -> bool:
+    return not text or (directory / text).is_file()
+
+
+def _url(text: str, directory: Path) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https", "ws", "wss"} and bool(parts.hostname)
+
+
+def _password_hash(text: str, directory: Path) -> bool:
+    return not text or text.startswith("$argon2id$")
+
+
+Check = Callable[[str, Path], bool]
+
+FORMS: dict[str, tuple[Check, str, str]] = {
+    "host-port": (_host_port, "HOST:PORT", 'write for example "127.0.0.1:8640" or "[::1]:8640"'),
+    "network": (_network, "an IP address or network", 'write for example "10.0.0.0/8"'),
+    "market": (_market, "a market code", 'write for example "XSX"'),
+    "mixed-market": (
+        _mixed_market,
+        "a mixed market code",
+        'write at least two markets in alphabetical order, for example "XSX+XSY"',
+    ),
+    "market-pattern": (
+        _market_pattern,
+        "a market code in which one * may stand for anything",
+        'write for example "XSX*"',
+    ),
+    "time-zone": (_time_zone, "an IANA time zone", 'write for example "Australia/Sydney"'),
+    "file": (_file, "a file that exists", "correct the name; it is relative to the configuration file"),
+    "url": (_url, "a URL with http, https, ws or wss", 'write for example "wss://example.com/stream"'),
+    "password-hash": (
+        _password_hash,
+        "an Argon2id hash",
+        'make one with "zenithd user password --print-hash"',
+    ),
+}
+"""By form: the check (text, folder of the configuration file), what is expected, how to put it right."""

@@ -1,0 +1,70 @@
+"""The dynamic part of an instrument's Security (zenith-websocket 3.1.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from zenithd.domain.market_data import Trend
+
+
+class SecurityRecord(msgspec.Struct):
+    """What changes of a security while it trades; the static fields are those of its `Instrument`.
+
+    Prices are integers in the instrument's price scale, quantities in its quantity scale; None where the
+    wire has null. `InstrumentChanges.security` names attributes of this record.
+    """
+
+    trading_state: str | None = None
+    """The instrument's own state, else its board's, else the market's; None until one was told."""
+    open: int | None = None
+    high: int | None = None
+    low: int | None = None
+    close: int | None = None
+    """Yesterday's close."""
+    settlement: int | None = None
+    """Today's close."""
+    last: int | None = None
+    trend: Trend = Trend.NONE
+    """Direction of `last` against the price before it today."""
+    best_ask: int | None = None
+    ask_count: int = 0
+    ask_quantity: int = 0
+    ask_undisclosed: bool = False
+    best_bid: int | None = None
+    bid_count: int = 0
+    bid_quantity: int = 0
+    bid_undisclosed: bool = False
+    number_of_trades: int = 0
+    volume: int = 0
+    value_traded: int = 0
+    """In units of 10**-(price_scale + quantity_scale): the sum of price times quantity is exact."""
+    vwap: float | None = None
+    """In price units, not in ticks."""
+    auction_price: int | None = None
+    auction_quantity: int | None = None
+    auction_remainder: int | None = None
+    open_interest: int | None = None
+    """A plain number, in no scale."""
+    share_issue: int | None = None
+    """A plain number, in no scale."""
+    status_note: tuple[str, ...] = ()
+    quotation_basis: tuple[str, ...] = ()
+    extended: dict[str, float] = {}
+    """Market-specific prices by name, in price units. Replaced, never changed in place."""
+
+    def copy(self) -> SecurityRecord:
+        """Return a copy that stays as it is now."""
+        return msgspec.structs.replace(self)
+
+    def update(self, values: dict[str, object], changed: set[str]) -> None:
+        """Set fields; add the names of those that differ from before to `changed`."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                changed.add(name)
+
+
+SECURITY_FIELDS: Final = SecurityRecord.__struct_fields__
+"""Every field name, in the order of the struct."""

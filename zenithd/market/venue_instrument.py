@@ -1,0 +1,280 @@
+"""One instrument of a venue: its book, trades and security record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from msgspec import UNSET
+
+from zenithd.domain.events import BestPricesChanged, SecurityChanged, TradeReported
+from zenithd.domain.instrument import Instrument
+from zenithd.domain.market_data import Trend
+from zenithd.market.changes import BookOrder, InstrumentChanges, Op, PriceLevel, TapeTrade, TradeChange
+from zenithd.market.chart import MinuteBars
+from zenithd.market.day_trades import DayTrades
+from zenithd.market.instrument_book import InstrumentBook
+from zenithd.market.security import SecurityRecord
+from zenithd.market.snapshot import InstrumentSnapshot
+from zenithd.market.trade_tape import TradeTape, trend_between
+
+_TAKEN_AS_GIVEN: Final = (
+    "close",
+    "settlement",
+    "auction_price",
+    "auction_quantity",
+    "auction_remainder",
+    "open_interest",
+    "share_issue",
+    "status_note",
+    "quotation_basis",
+    "extended",
+)
+"""SecurityChanged fields that only the venue knows."""
+_SUPPLIED_STATISTICS: Final = ("open", "high", "low", "volume", "number_of_trades", "vwap")
+"""SecurityChanged fields that win over derived ones and need no conversion."""
+_NEW_DAY_VALUES: Final[dict[str, object]] = {
+    "open": None,
+    "high": None,
+    "low": None,
+    "last": None,
+    "trend": Trend.NONE,
+    "number_of_trades": 0,
+    "volume": 0,
+    "value_traded": 0,
+    "vwap": None,
+    "settlement": None,
+    "auction_price": None,
+    "auction_quantity": None,
+    "auction_remainder": None,
+}
+"""What the record starts a day with; everything else goes on."""
+
+
+class VenueInstrument:
+    """Applies the events of one instrument. Used by `VenueMarket` only; others read it as InstrumentView.
+
+    `changes` gathers what a batch changed: the market sets it before the first event and calls `finish`
+    after the last.
+    """
+
+    __slots__ = (
+        "_own_state",
+        "_supplied",
+        "_trades",
+        "best_from_book",
+        "book",
+        "changes",
+        "id",
+        "instrument",
+        "last_traded",
+        "security",
+        "shows_book",
+    )
+
+    def __init__(self, instrument: Instrument, tape_trades_max: int, trading_date: date | None) -> None:
+        self.id = instrument.id
+        self.instrument = instrument
+        self.best_from_book = True
+        """False: best prices come from BestPricesChanged."""
+        self.shows_book = True
+        """False: the book gives the best prices, but nobody sees it."""
+        self.reset(tape_trades_max, trading_date)
+
+    def reset(self, tape_trades_max: int, trading_date: date | None) -> None:
+        """Be as just listed."""
+        self.security = SecurityRecord()
+        self.book = InstrumentBook()
+        self.changes = InstrumentChanges()
+        self.last_traded: int | None = None
+        self._trades = DayTrades(tape_trades_max, trading_date)
+        self._supplied: set[str] = set()
+        self._own_state: str | None = None
+
+    @property
+    def tape(self) -> TradeTape:
+        """Today's trades."""
+        return self._trades.tape
+
+    @property
+    def chart(self) -> MinuteBars:
+        """Today's minute bars."""
+        return self._trades.chart
+
+    def orders(self) -> list[BookOrder]:
+        """The order book in any order; empty for a venue that shows only levels."""
+        return self.book.orders() if self.shows_book else []
+
+    def levels(self) -> list[PriceLevel]:
+        """The price levels in any order."""
+        return self.book.levels() if self.shows_book else []
+
+    def finish(self) -> None:
+        """End the batch: bring levels, best prices and statistics up to date."""
+        if self.book.touched:
+            self.book.take(self.changes, self.security if self.best_from_book else None)
+            if not self.shows_book:
+                self.changes.depth, self.changes.levels = [], []
+        self._settle_statistics()
+
+    # Trades
+
+    def report_trade(self, trade: TradeReported) -> str | None:
+        """Put a trade on the tape and count it. The caller has sorted out duplicates.
+
+        Returns why it is a fault of the source, or None.
+        """
+        newest = self._trades.tape.newest_id
+        if trade.trade_id <= newest:
+            return f"trade {trade.trade_id} came after trade {newest}"
+        self.changes.trades.append(TradeChange(Op.ADD, None, self._trades.count(trade)))
+        return None
+
+    def amend_trade(self, trade: TradeReported) -> str | None:
+        """Replace a trade and correct what was derived from it.
+
+        A trade that is no longer held is passed on to subscribers and corrects nothing.
+        Returns why it is a fault of the source, or None.
+        """
+        amended = self._trades.amend(trade)
+        if not amended:
+            if self.tape.complete or trade.trade_id > self.tape.newest_id:
+                return f"amends trade {trade.trade_id}, which is not on today's tape"
+            amended = [TapeTrade(trade)]
+        self.changes.trades += [TradeChange(Op.UPDATE, None, taped) for taped in amended]
+        return None
+
+    def restore_trades(self, trades: Sequence[TradeReported]) -> None:
+        """Count stored trades of today, oldest first, that are newer than those on the tape."""
+        for trade in trades:
+            if trade.trade_id > self.tape.newest_id:
+                self._trades.count(trade)
+        self.initialise_trades()
+
+    def interrupt_tape(self) -> None:
+        """Trades were lost: subscribers begin anew."""
+        self.tape.interrupt()
+        self.initialise_trades()
+
+    def initialise_trades(self) -> None:
+        """Tell subscribers to begin a new tape."""
+        self.changes.trades.append(TradeChange(Op.INITIALISE, self.tape.newest_id))
+
+    def _settle_statistics(self) -> None:
+        """Bring the statistics up to date with the trades so far."""
+        if not self._trades.touched:
+            return
+        self._trades.touched = False
+        values = self._trades.values(self.instrument.price_scale)
+        for name in self._supplied:
+            del values[name]
+        if "last" in values:
+            self.last_traded = self._trades.statistics.last_traded
+        self.security.update(values, self.changes.security)
+
+    # The security
+
+    def set_best_prices(self, event: BestPricesChanged) -> None:
+        """Take the best prices from an event, unless they come from the book."""
+        if self.best_from_book:
+            return
+        no_bid, no_ask = event.bid is None, event.ask is None
+        values: dict[str, object] = {
+            "best_bid": event.bid,
+            "bid_quantity": 0 if no_bid else event.bid_quantity,
+            "bid_count": 0 if no_bid else event.bid_count,
+            "best_ask": event.ask,
+            "ask_quantity": 0 if no_ask else event.ask_quantity,
+            "ask_count": 0 if no_ask else event.ask_count,
+        }
+        self.security.update(values, self.changes.security)
+
+    def change_security(self, event: SecurityChanged, now: int) -> None:
+        """Take over what the venue supplied; the market settles `trading_state` afterwards."""
+        self._settle_statistics()
+        values: dict[str, object] = {}
+        for name in _TAKEN_AS_GIVEN:
+            value = getattr(event, name)
+            if value is not UNSET:
+                values[name] = value
+        for name in _SUPPLIED_STATISTICS:
+            value = getattr(event, name)
+            if value is not UNSET:
+                self._supply(name, value, values)
+        if event.value_traded is not UNSET:
+            scale = self.instrument.price_scale + self.instrument.quantity_scale
+            self._supply("value_traded", round(event.value_traded * 10**scale), values)
+        if event.last is not UNSET:
+            last = self.security.last
+            moved = last != event.last
+            trend = trend_between(last, event.last) if moved and event.last is not None else None
+            self._supply("last", event.last, values)
+            self._supply("trend", None if event.last is None else trend or self.security.trend, values)
+            self.last_traded = now if moved else self.last_traded
+        if event.trading_state is not UNSET:
+            self._own_state = event.trading_state
+        self.security.update(values, self.changes.security)
+
+    def _supply(self, name: str, value: object, values: dict[str, object]) -> None:
+        """Let the venue's value win for the day; None gives the statistic back to derivation."""
+        if value is None:
+            self._supplied.discard(name)
+            self._trades.touched = True
+        else:
+            self._supplied.add(name)
+            values[name] = value
+
+    def has_other_state(self, market_state: str | None, board_states: Mapping[str, str]) -> bool:
+        """True if `settle_state` would change something."""
+        return self._effective_state(market_state, board_states) != self.security.trading_state
+
+    def settle_state(self, market_state: str | None, board_states: Mapping[str, str]) -> None:
+        """Bring `trading_state` up to date: the own state, else the board's, else the market's."""
+        values: dict[str, object] = {"trading_state": self._effective_state(market_state, board_states)}
+        self.security.update(values, self.changes.security)
+
+    def _effective_state(self, market_state: str | None, board_states: Mapping[str, str]) -> str | None:
+        board = self.instrument.board
+        return self._own_state or (board_states.get(board) if board else None) or market_state
+
+    def start_day(self, trading_date: date) -> None:
+        """Begin a trading day: the last price becomes the close, everything derived from trades is new."""
+        self._settle_statistics()
+        values = dict(_NEW_DAY_VALUES)
+        if self.security.last is not None:
+            values["close"] = self.security.last
+        self.security.update(values, self.changes.security)
+        self.changes.security_full = True
+        self.changes.trades.clear()
+        self._supplied.clear()
+        self.last_traded = None
+        self._trades.restart(trading_date)
+        self.initialise_trades()
+
+    # Stored state
+
+    def snapshot(self, trades_max: int) -> InstrumentSnapshot:
+        """The state with at most the newest `trades_max` trades."""
+        orders = self.book.orders()
+        return InstrumentSnapshot(
+            instrument=self.instrument,
+            security=self.security.copy(),
+            supplied=tuple(sorted(self._supplied)),
+            own_state=self._own_state,
+            last_traded=self.last_traded,
+            book_valid=self.book.is_valid,
+            orders=orders,
+            levels=[] if orders else self.book.levels(),
+            trades=self._trades.snapshot(trades_max),
+        )
+
+    def restore(self, snapshot: InstrumentSnapshot) -> None:
+        """Be as the instrument was that gave the snapshot."""
+        self.security = snapshot.security.copy()
+        self.last_traded = snapshot.last_traded
+        self._supplied = set(snapshot.supplied)
+        self._own_state = snapshot.own_state
+        self._trades.restore(snapshot.trades)
+        self.book.restore(self.id, snapshot.orders, snapshot.levels)
+        self.book.is_valid = snapshot.book_valid

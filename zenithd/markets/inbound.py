@@ -1,0 +1,67 @@
+"""The bounded queue between one market source and the task that applies its events."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Inbound(Generic[T]):
+    """First in, first out; bounded by the sum of the items' sizes. `put` waits while it is full.
+
+    A batch larger than the bound is let in when the queue is empty: it must not wait for ever.
+    """
+
+    def __init__(self, size_max: int) -> None:
+        self.size_max = size_max
+        self.size = 0
+        self._items: deque[tuple[T, int]] = deque()
+        self._arrived = trio.Event()
+        self._room = trio.lowlevel.ParkingLot()
+        self._drained = trio.Event()
+        self._drained.set()
+        self.full_since: float | None = None
+        """Clock time since which the queue has not been empty after it was full; None: it keeps up."""
+
+    async def put(self, item: T, size: int) -> None:
+        """Queue an item; waits for room."""
+        while self.size > 0 and self.size + size > self.size_max:
+            if self.full_since is None:
+                self.full_since = trio.current_time()
+            await self._room.park()
+        self.put_nowait(item, size)
+        await trio.lowlevel.checkpoint()
+
+    def put_nowait(self, item: T, size: int) -> None:
+        """Queue an item beyond the bound: for the few that a synchronous call brings."""
+        self._items.append((item, size))
+        self.size += size
+        self._drained = trio.Event()
+        self._arrived.set()
+
+    async def wait_item(self) -> None:
+        """Return when there is something to take."""
+        while not self._items:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+
+    def take(self) -> T | None:
+        """The oldest item, None if there is none. It counts as waiting until `applied`."""
+        return self._items[0][0] if self._items else None
+
+    def applied(self) -> None:
+        """The item taken is applied: there is room again."""
+        _, size = self._items.popleft()
+        self.size -= size
+        if not self._items:
+            self._drained.set()
+            self.full_since = None
+        self._room.unpark_all()
+
+    async def wait_drained(self) -> None:
+        """Return when everything queued so far is applied."""
+        await self._drained.wait()

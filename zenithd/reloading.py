@@ -1,0 +1,74 @@
+"""Takes a changed configuration over while the daemon runs: on SIGHUP, or when a watched file changes.
+
+The whole new file is validated before anything changes; what cannot change live is named in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+import watchfiles
+
+from zenithd.accounts import USERS_FILE
+from zenithd.config import Config, ConfigError, diff_live, load, with_live
+from zenithd.config.convert import key_text
+
+DEBOUNCE_MILLISECONDS = 200
+STEP_MILLISECONDS = 50
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class Reloader:
+    """Watches the configuration, the stored users and the certificate.
+
+    Args:
+        config: what the daemon runs with now.
+        apply: takes over a validated configuration; may raise ConfigError, then nothing has changed.
+    """
+
+    def __init__(self, config: Config, apply: Callable[[Config], None]) -> None:
+        self._config = config
+        self._apply = apply
+
+    def reload(self) -> bool:
+        """Read everything again; True if it was taken over. Never raises for what stands in the files."""
+        source = self._config.source
+        overrides = {key_text(path): value for path, value in source.overrides.items()}
+        try:
+            new = load(source.file, overrides)
+            difference = diff_live(self._config, new)
+            merged = with_live(self._config, new)
+            self._apply(merged)
+        except ConfigError as error:
+            log.error("configuration not taken over", error=str(error))
+            return False
+        self._config = merged
+        if difference.needs_restart:
+            log.warning("settings that need a restart", settings=list(difference.needs_restart))
+        log.info("configuration taken over", changed=list(difference.applied))
+        return True
+
+    async def run(self) -> None:
+        """Reload whenever a watched file changes, until cancelled."""
+        names = self._names()
+        async for _ in watchfiles.awatch(
+            *self._folders(),
+            watch_filter=lambda _change, path: Path(path).resolve() in names,
+            debounce=DEBOUNCE_MILLISECONDS,
+            step=STEP_MILLISECONDS,
+            recursive=False,
+            raise_interrupt=False,
+        ):
+            self.reload()
+
+    def _names(self) -> set[Path]:
+        names = {(self._config.state_directory / USERS_FILE).resolve(), self._config.source.file.resolve()}
+        names.update(file.resolve() for file in self._config.tls_files or ())
+        return names
+
+    def _folders(self) -> set[Path]:
+        """Folders are watched, not files: editors replace files, and a replaced file is another one."""
+        return {name.parent for name in self._names() if name.parent.is_dir()}

@@ -1,0 +1,105 @@
+"""The stream handed to trio-websocket: its bytes and the fan-out's share one ordered outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from zenithd.bus import Flusher, Outbox
+from zenithd.bus.frames import is_close
+
+
+class OutboxStream(trio.abc.Stream):
+    """Writes through the connection's outbox, reads from its transport.
+
+    Control frames never stand between the bytes of another frame, and after a close frame nothing
+    follows. A peer that makes us answer (pings, requests) without reading is not read from either.
+    """
+
+    def __init__(
+        self,
+        transport: trio.abc.Stream,
+        outbox: Outbox,
+        flusher: Flusher,
+        head: bytes,
+    ) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._flusher = flusher
+        self._head = head
+        self.on_close_frame: Callable[[], None] | None = None
+        """Called before a close frame is queued: nothing may be queued behind it."""
+        self.upgraded = False
+        """Set once the handshake is done: before, no bytes are WebSocket frames."""
+        self.last_received = trio.current_time()
+        self.drained = trio.Event()
+        outbox.on_drained = self._drained
+
+    def _drained(self) -> None:
+        self.drained.set()
+        self.drained = trio.Event()
+
+    async def wait_room(self) -> None:
+        """Return when the peer has read enough of what waits for it."""
+        while self._outbox.congested and not self._outbox.closed:
+            await self.drained.wait()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue bytes in order and write what can be written."""
+        await trio.lowlevel.checkpoint()
+        await self.wait_room()
+        if self._outbox.closed:
+            raise trio.BrokenResourceError("the peer is gone")
+        closing = self.upgraded and is_close(data)
+        if closing and self.on_close_frame is not None:
+            self.on_close_frame()
+        self._outbox.append(bytes(data))
+        self._outbox.flush()
+        if closing:
+            self._outbox.seal()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Return when there is room."""
+        await trio.lowlevel.checkpoint()
+        await self.wait_room()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Replay the head, then read from the transport."""
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            data, self._head = self._head, b""
+            return data
+        received = await self._transport.receive_some(max_bytes)
+        self.last_received = trio.current_time()
+        return received
+
+    async def aclose(self) -> None:
+        """Stop writing, then close the transport."""
+        self._flusher.forget(self._outbox)
+        self._outbox.close()
+        self._drained()
+        await self._transport.aclose()
+
+
+async def write_waiting(outbox: Outbox, transport: trio.abc.SendStream) -> None:
+    """Write what waits in an outbox without descriptor (TLS), until cancelled or the peer is gone."""
+    arrived = trio.Event()
+
+    def wake() -> None:
+        arrived.set()
+
+    outbox.on_waiting = wake
+    while True:
+        while outbox.waiting:
+            data = outbox.take()
+            try:
+                await transport.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                outbox.fail()
+                return
+            outbox.took(len(data))
+            if not outbox.waiting:
+                outbox.drained()
+        arrived = trio.Event()
+        await arrived.wait()

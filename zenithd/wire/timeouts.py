@@ -1,0 +1,67 @@
+"""Time-outs of one connection, per controller: Configure and QueryConfigure (zenith-websocket 1.2, 2.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zenithd.wire.answer import Answer
+from zenithd.wire.dates import NANOSECONDS, InvalidDate, format_span, parse_span
+from zenithd.wire.errors import DATA_DESERIALISE
+from zenithd.wire.settings import SessionSettings
+
+
+class Timeouts:
+    """Seconds until an unanswered request or Sub is answered with `Operation.Timeout`."""
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._max = settings.timeout_seconds_max
+        self._defaults = (settings.action_timeout_seconds, settings.subscription_timeout_seconds)
+        self._configured: dict[str, tuple[float, float]] = {}
+
+    def action(self, controller: str) -> float:
+        """For requests to a controller."""
+        return self._configured.get(controller, self._defaults)[0]
+
+    def subscription(self, controller: str) -> float:
+        """For Subs to a controller."""
+        return self._configured.get(controller, self._defaults)[1]
+
+    def configure(self, controller: str, data: Any) -> Answer:
+        """Set both time-outs of a controller; one that is omitted becomes the default again.
+
+        A value that is not a span, zero, or longer than the maximum changes nothing: `Data.Deserialise`.
+        """
+        if data is None:
+            data = {}
+        if not isinstance(data, dict):
+            return Answer(errors=(DATA_DESERIALISE,))
+        try:
+            action = self._seconds(data.get("ActionTimeout"), self._defaults[0])
+            subscription = self._seconds(data.get("SubscriptionTimeout"), self._defaults[1])
+        except InvalidDate:
+            return Answer(errors=(DATA_DESERIALISE,))
+        self._configured[controller] = (action, subscription)
+        return Answer()
+
+    def _seconds(self, span: Any, default: float) -> float:
+        if span is None:
+            return default
+        if not isinstance(span, str):
+            raise InvalidDate("a span is text")
+        seconds = parse_span(span) / NANOSECONDS
+        if not 0 < seconds <= self._max:
+            raise InvalidDate(f"a time-out is above zero and at most {self._max} s")
+        return seconds
+
+    def describe(self, controller: str) -> Answer:
+        """Both time-outs of a controller as QueryConfigure shows them."""
+        return Answer(
+            {
+                "ActionTimeout": _span_text(self.action(controller)),
+                "SubscriptionTimeout": _span_text(self.subscription(controller)),
+            }
+        )
+
+
+def _span_text(seconds: float) -> str:
+    return format_span(round(seconds * NANOSECONDS))
