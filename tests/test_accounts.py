@@ -65,7 +65,9 @@ def test_user_without_password_cannot_use_one() -> None:
 
 
 def test_damaged_hash_refuses() -> None:
-    assert not accounts(anna=UserSettings(password_hash="$argon2id$nonsense")).check_password("anna", "x", True)
+    assert not accounts(anna=UserSettings(password_hash="$argon2id$nonsense")).check_password(
+        "anna", "x", True
+    )
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b", "é" * 5000, ""])
@@ -108,7 +110,9 @@ def token_of(user: str, issued: int) -> Claims:
 
 
 def test_tokens_of_gone_and_revoked_users() -> None:
-    known = Accounts({"anna": UserSettings(), "demo": UserSettings(loopback_only=True)}, {"anna": 100}, HASHER)
+    known = Accounts(
+        {"anna": UserSettings(), "demo": UserSettings(loopback_only=True)}, {"anna": 100}, HASHER
+    )
     assert known.check_token(token_of("anna", 100), False)
     assert not known.check_token(token_of("anna", 99), False)
     assert not known.check_token(token_of("gone", 100), False)
@@ -175,7 +179,9 @@ def test_grants_say_what_the_lists_say(
             assert found is None
         else:
             assert found is not None
-            assert [found.visibility is Visibility.LIMITED, found.brokers, found.cross_references] == listed[1:]
+            assert [found.visibility is Visibility.LIMITED, found.brokers, found.cross_references] == listed[
+                1:
+            ]
 
 
 @given(PATTERN, PATTERN)
@@ -218,7 +224,9 @@ def test_no_file_means_no_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"users":{"a":{"scopes":["Zenith/Foo"]}}}', b"\xff"])
 def test_damaged_users_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "users.json").write_bytes(content)
-    with pytest.raises(ConfigError, match="expected the users that zenithd stored, found: .*; restore it") as caught:
+    with pytest.raises(
+        ConfigError, match="expected the users that zenithd stored, found: .*; restore it"
+    ) as caught:
         read_users(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -104,7 +104,9 @@ def test_plugins_use_the_public_interface_only() -> None:
     for path in sorted((ROOT / "plugins").rglob("*.py")):
         for module in imports_of(path):
             target = layer_of(module)
-            assert target is None or target in PLUGINS_MAY_IMPORT, f"{path.relative_to(ROOT)} imports {module}"
+            assert target is None or target in PLUGINS_MAY_IMPORT, (
+                f"{path.relative_to(ROOT)} imports {module}"
+            )
 
 
 def test_every_layer_is_listed() -> None:

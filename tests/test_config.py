@@ -152,7 +152,10 @@ MISTAKES = [
         "[plugins.prodigy]\nenabled = 1",
         "config.toml:2: plugins.prodigy.enabled: expected true or false, found 1; correct the value",
     ),
-    ("[plugins]\nprodigy = 1", "config.toml:2: plugins.prodigy: expected a table, found 1; correct the value"),
+    (
+        "[plugins]\nprodigy = 1",
+        "config.toml:2: plugins.prodigy: expected a table, found 1; correct the value",
+    ),
     (
         "[server]\nlisten = \n",
         "config.toml:2: expected TOML, found: Invalid value; correct the line near column 10",
@@ -236,7 +239,9 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
 
 def test_overrides_stand_above_the_file(file: Path) -> None:
     file.write_text('[server]\nlisten = "127.0.0.1:1"\n[plugins.binance]\nenabled = true\n')
-    config = load(file, {"server.listen": "[::1]:2", "plugins.binance.enabled": False, "users.x.password": "p"})
+    config = load(
+        file, {"server.listen": "[::1]:2", "plugins.binance.enabled": False, "users.x.password": "p"}
+    )
     assert config.address == ("::1", 2)
     assert config.users["x"].password == "p"
     assert config.disabled_plugins == {"binance": "by the command line", "replay": "by default"}
@@ -267,7 +272,9 @@ def test_addresses(text: str, parsed: tuple[str, int]) -> None:
     assert parse_host_port(text) == parsed
 
 
-@pytest.mark.parametrize("text", ["", ":1", "a:", "a:b", "a:65536", "a:-1", "::1:80", "[::1]", "[x]:1", "a:²"])
+@pytest.mark.parametrize(
+    "text", ["", ":1", "a:", "a:b", "a:65536", "a:-1", "::1:80", "[::1]", "[x]:1", "a:²"]
+)
 def test_texts_that_are_no_addresses(text: str) -> None:
     with pytest.raises(ValueError):
         parse_host_port(text)
@@ -332,7 +339,10 @@ class DemoConfig(PluginConfig, frozen=True):
             'symbols = ["a", ""]',
             'plugins.demo.symbols[1]: expected text of at least 1 characters, found ""; correct the value',
         ),
-        ('limit = "x"', 'plugins.demo.limit: expected a whole number or nothing, found "x"; correct the value'),
+        (
+            'limit = "x"',
+            'plugins.demo.limit: expected a whole number or nothing, found "x"; correct the value',
+        ),
         ("low = 5", "config.toml:1: plugins.demo: expected low not above high; correct this section"),
         ("sise = 5", 'plugins.demo.sise: expected a known setting; did you mean "size"?'),
     ],
@@ -346,7 +356,9 @@ def test_plugin_sections_get_the_same_lines(file: Path, text: str, line: str | N
 
 
 def test_plugin_section_without_mistakes(file: Path, tmp_path: Path) -> None:
-    file.write_text('[plugins.demo]\nenabled = true\nfiles = ["a"]\nfolder = "f"\n[plugins.demo.inner]\nspeed = 2\n')
+    file.write_text(
+        '[plugins.demo]\nenabled = true\nfiles = ["a"]\nfolder = "f"\n[plugins.demo.inner]\nspeed = 2\n'
+    )
     section = load(file).parse_section("demo", DemoConfig)
     assert section.inner == InnerConfig(speed=2.0)
     assert section.files == ("a",)

@@ -98,7 +98,7 @@ def test_nothing_is_missed_and_nothing_invented() -> None:
 
 
 BARE = st.from_regex(r"[A-Za-z0-9_-]{1,4}", fullmatch=True)
-TEXTS = st.text(alphabet='ab"\'\\[]{}#=.,\n\t é', max_size=8)
+TEXTS = st.text(alphabet="ab\"'\\[]{}#=.,\n\t é", max_size=8)
 SCALARS = st.one_of(st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), TEXTS)
 VALUES = st.recursive(
     SCALARS,

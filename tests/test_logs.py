@@ -83,7 +83,12 @@ def test_libraries_come_the_same_way_with_the_same_ids() -> None:
     structlog.contextvars.bind_contextvars(connection=7)
     logging.getLogger("some.library").warning("took %d s", 5, extra={"host": "x"})
     (line,) = lines(stream)
-    assert (line["event"], line["logger"], line["connection"], line["host"]) == ("took 5 s", "some.library", 7, "x")
+    assert (line["event"], line["logger"], line["connection"], line["host"]) == (
+        "took 5 s",
+        "some.library",
+        7,
+        "x",
+    )
 
 
 def test_level_holds_and_can_change() -> None:
@@ -125,7 +130,9 @@ def test_local_variables_stay_out_of_tracebacks(shape: str) -> None:
     except RuntimeError:
         log.exception("it failed")
     assert "RuntimeError" in stream.getvalue()
-    assert "swordfish" not in stream.getvalue().replace('"swordfish"[:]', "").replace('\\"swordfish\\"[:]', "")
+    assert "swordfish" not in stream.getvalue().replace('"swordfish"[:]', "").replace(
+        '\\"swordfish\\"[:]', ""
+    )
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", b"\xff", {1: 2}, object(), float("nan"), {1, 2}])

@@ -98,7 +98,10 @@ def test_other_keys_and_algorithms_are_refused() -> None:
 
 def unsecured(payload: dict[str, object], algorithm: str, signature: str = "") -> str:
     parts = [json.dumps({"alg": algorithm, "typ": "JWT"}), json.dumps(payload)]
-    return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts) + f".{signature}"
+    return (
+        ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+        + f".{signature}"
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS256", "RS256", "EdDSA", "dir"])

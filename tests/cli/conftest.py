@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from cli_support import GOOD_PLUGIN, Install, Result, Run
 
 from zenithd.cli import main
-
-
-class Result(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-CHEAP_HASHES = "[authentication]\nhash_memory_kibibytes = 1024\nhash_iterations = 1\n"
 
 
 @pytest.fixture
@@ -48,9 +34,6 @@ def zenithd(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     return run
 
 
-Install = Callable[[str, str], None]
-
-
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a package with one plugin: its name and the text of its module."""
@@ -66,52 +49,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         monkeypatch.delitem(sys.modules, f"module_of_{name}", raising=False)
 
     return add
-
-
-GOOD_PLUGIN = '''
-"""A plugin for tests."""
-
-from typing import Annotated
-
-import msgspec
-
-from zenithd.domain.events import OrderAdded
-from zenithd.domain.identifiers import MarketId
-from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd.domain.market_data import FeedStatus, Side
-from zenithd.plugin import MarketSource, PluginConfig, hookimpl
-
-API_VERSION = 1
-
-
-class Config(PluginConfig, frozen=True):
-    """Settings of the test."""
-
-    orders: Annotated[int, msgspec.Meta(ge=0, description="How many orders come.")] = 3
-
-
-class Source(MarketSource[Config]):
-    """Publishes a few orders and is finished."""
-
-    Config = Config
-
-    async def run(self) -> None:
-        market = MarketId("TST")
-        instrument = Instrument(code="T1", market=market)
-        self.context.declare_market(MarketDefinition(id=market, name="Test"), [instrument])
-        self.context.set_status(market, FeedStatus.ACTIVE)
-        wanted = await self.context.wait_wanted(frozenset())
-        assert wanted == {instrument.id}
-        for number in range(self.config.orders):
-            order = OrderAdded(instrument.id, str(number), Side.BID, 100 + number, 10, number)
-            await self.context.publish([order])
-        await self.context.wait_drained()
-
-
-@hookimpl
-def zenithd_market_sources():
-    return [Source]
-'''
 
 
 @pytest.fixture

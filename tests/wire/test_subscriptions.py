@@ -9,7 +9,7 @@ import pytest
 from zenithd.authority.access import Access
 from zenithd.wire.answer import Refusal
 from zenithd.wire.codec import CODECS, Encoding
-from zenithd.wire.commands import Close, Command, Login, Revalidate, Send, Subscribe, Unsubscribe
+from zenithd.wire.commands import Cancel, Close, Command, Login, Revalidate, Send, Subscribe, Unsubscribe
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.subscriptions import ASKED, BUSY, IDLE, NEXT, WANTED, Outcome, Stage
@@ -229,8 +229,10 @@ def test_ten_thousand_subs_that_wait_are_done_in_order() -> None:
 def test_time_out_of_a_second_sub_leaves_the_first() -> None:
     s = session()
     s.subscribed(one(s.receive(sub(), 0), Subscribe).ticket, None, 0)
-    one(s.receive(sub(), 1), Subscribe)
-    assert sent(s.tick(36)) == [("Error", "Operation.Timeout"), ("Sub", "Operation.Timeout")]
+    again = one(s.receive(sub(), 1), Subscribe)
+    commands = s.tick(36)
+    assert commands[0] == Cancel(again.ticket)
+    assert sent(commands) == [("Error", "Operation.Timeout"), ("Sub", "Operation.Timeout")]
     one(s.receive(sub(action="Unsub", confirm=False), 36), Unsubscribe)
 
 

@@ -49,14 +49,14 @@ Watchlist -                Watchlists
 # Section 6.4.
 SAFE = {
     Empty.ABSENT: """SearchSymbols CreateScan UpdateScan DeleteScan UpdateScanStatus CreateChannel
-        UpdateChannel UpdateChannelStatus DeleteChannel QueryChannel QueryChannels QueryMethod QueryMethods AddToWatchlist
-        InsertIntoWatchlist MoveInWatchlist RemoveFromWatchlist UpdateWatchlist DeleteWatchlist QueryIdentify
-        Configure QueryConfigure""",
+        UpdateChannel UpdateChannelStatus DeleteChannel QueryChannel QueryChannels QueryMethod QueryMethods
+        AddToWatchlist InsertIntoWatchlist MoveInWatchlist RemoveFromWatchlist UpdateWatchlist DeleteWatchlist
+        QueryIdentify Configure QueryConfigure""",
     Empty.LIST: """QueryTradingStates ExecuteScan QueryMatches QueryMarkets QueryTrades QueryChartHistory
         QueryDepthFull QueryDepthLevels QueryOrderStatuses QueryTradingMarkets QueryAccounts QueryHoldings
         QueryBalances QueryTransactions QueryMembers QueryWatchlist QueryWatchlists QueryBrokers
-        QueryTickTables QuerySymbols ScanSymbols QueryNews QuerySources QueryScans QueryOrderAudit QueryOrders QueryRequests
-        QueryRequestStatuses QueryLimits""",
+        QueryTickTables QuerySymbols ScanSymbols QueryNews QuerySources QueryScans QueryOrderAudit
+        QueryOrders QueryRequests QueryRequestStatuses QueryLimits""",
     Empty.OBJECT: "QuerySecurity QueryFragments QueryCustomFragments CreateWatchlist CopyWatchlist",
     Empty.NO_REPLY: "QueryScan",
     Empty.NULL: "QueryMixedMarket",

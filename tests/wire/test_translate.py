@@ -300,20 +300,20 @@ class TestTrades:
 class TestSecurity:
     def test_a_full_state_has_every_field_of_the_protocol(self) -> None:
         names = """Code Market Exchange Name Class CFI TradingState TradingMarkets IsIndex ExpiryDate
-            StrikePrice ExerciseType CallOrPut ContractSize LotSize Alternate Alternates Attributes Legs Categories
-            SubscriptionData QuotationBasis Currency Open High Low Close Settlement Last Trend BestAsk
-            AskCount AskQuantity AskUndisclosed BestBid BidCount BidQuantity BidUndisclosed NumberOfTrades Volume
-            AuctionPrice AuctionQuantity AuctionRemainder VWAP ValueTraded OpenInterest ShareIssue StatusNote
-            Extended TickTable Board"""
+            StrikePrice ExerciseType CallOrPut ContractSize LotSize Alternate Alternates Attributes Legs
+            Categories SubscriptionData QuotationBasis Currency Open High Low Close Settlement Last
+            Trend BestAsk AskCount AskQuantity AskUndisclosed BestBid BidCount BidQuantity
+            BidUndisclosed NumberOfTrades Volume AuctionPrice AuctionQuantity AuctionRemainder VWAP
+            ValueTraded OpenInterest ShareIssue StatusNote Extended TickTable Board"""
         assert translate.security_full(FakeInstrument(), MARKET, FULL).keys() == set(names.split())
 
     def test_fields_that_are_never_null_are_not(self) -> None:
         full = translate.security_full(
             FakeInstrument(trading_state=None), FakeMarket(trading_state=None), FULL
         )
-        never_null = """Code Market Exchange Class CFI TradingState TradingMarkets IsIndex Attributes
-            Alternate Categories SubscriptionData QuotationBasis Trend AskCount AskQuantity AskUndisclosed BidCount
-            BidQuantity BidUndisclosed NumberOfTrades Volume ValueTraded StatusNote Extended"""
+        never_null = """Code Market Exchange Class CFI TradingState TradingMarkets IsIndex Attributes Alternate
+            Categories SubscriptionData QuotationBasis Trend AskCount AskQuantity AskUndisclosed
+            BidCount BidQuantity BidUndisclosed NumberOfTrades Volume ValueTraded StatusNote Extended"""
         assert [name for name in never_null.split() if full[name] is None] == []
 
     def test_values(self) -> None:

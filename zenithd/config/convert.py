@@ -192,7 +192,9 @@ class _Conversion:
         return self.report(path, f"{expected}{_found(value, path)}", remedy)
 
     def _wrong(self, value: Any, annotation: Any, path: KeyPath) -> Any:
-        return self.report(path, f"{describe(annotation)}{_found(value, path)}", "correct the value")
+        form = _form(unwrap(annotation)[1])
+        remedy = FORMS[form][2] if form is not None else "correct the value"
+        return self.report(path, f"{describe(annotation)}{_found(value, path)}", remedy)
 
 
 def _found(value: Any, path: KeyPath) -> str:

@@ -28,6 +28,12 @@ from zenithd.wire.requests import ChartRequest, InvalidRequest, decode
 RECORDS_MAX = 50_000
 """Most records of one answer; of more that match, those that `Count` of this many would give."""
 
+REMOTE_BARS_MAX = 5_000
+"""Most bars that history sources are asked for."""
+
+PERIODS_PER_BAR_MAX = 5
+"""How many periods there may be for each traded one, where bars are counted from the oldest."""
+
 MINUTES_MAX = 100_000
 """Most minutes that are read from the store for one answer."""
 
@@ -106,14 +112,18 @@ class Chart:
         sources = origins(self._directory, found)
         if len(sources) != 1:
             return ()
-        start, end = wanted.start, wanted.end
+        start, end, count = wanted.start, wanted.end, min(wanted.count, REMOTE_BARS_MAX)
         if wanted.is_daily:
             start = None if start is None else _midnight(translate.trading_date(start), zone)
             end = None if end is None else _midnight(translate.trading_date(end), zone)
+        if start is not None and end is None:
+            # Sources count from the newest, this request from the oldest: bound it on the other side.
+            count = min(count * PERIODS_PER_BAR_MAX, REMOTE_BARS_MAX)
+            end = start + count * wanted.period * NANOSECONDS
         if found.market.delay_ns:
             visible_until = _visible_until(found, wanted, zone, self._directory.now())
             end = visible_until if end is None else min(end, visible_until)
-        bars = await self._remote(sources[0].instrument, wanted.period, start, end, wanted.count)
+        bars = await self._remote(sources[0].instrument, wanted.period, start, end, count)
         if not wanted.is_daily:
             return bars
         return [_dated(bar, zone) for bar in bars]

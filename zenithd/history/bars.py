@@ -11,6 +11,7 @@ import msgspec
 from zenithd.domain.identifiers import InstrumentId
 from zenithd.history.batch import Scales
 from zenithd.history.rows import row_minute
+from zenithd.history.schema import transaction
 from zenithd.history.series import Scaling, SeriesTable
 from zenithd.market.chart import MINUTE_NS, Minute
 
@@ -91,15 +92,9 @@ class BarTable:
             "SELECT day FROM day WHERE series = ? AND day < ? AND is_stale", (series, before)
         ).fetchall()
         if stale:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._connection):
                 for (day,) in stale:
                     self._refresh_day(series, day)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
 
     def _refresh_day(self, series: int, day: int) -> None:
         midnight = (day - EPOCH_ORDINAL) * DAY_NS

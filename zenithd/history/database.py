@@ -18,6 +18,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.history.bars import BarTable
 from zenithd.history.batch import Batch, Scales
 from zenithd.history.rows import MinuteRow, TradeRow, Unstorable, minute_row, row_trade, trade_row
+from zenithd.history.schema import transaction
 from zenithd.history.series import Scaling, Series, SeriesTable
 from zenithd.market.chart import MINUTE_NS, Minute, MinuteBars
 from zenithd.market.trade_effect import trade_effect
@@ -55,9 +56,9 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with transaction(self._connection) as undone:
-            undone.callback(self._newest.clear)
-            undone.callback(self._series.forget)
+        with transaction(self._connection) as undo:
+            undo.callback(self._newest.clear)
+            undo.callback(self._series.forget)
             yield
 
     # Writing

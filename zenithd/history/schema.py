@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,13 +89,28 @@ def connect(path: Path) -> Any:
         dbapi2.Error: the file cannot be opened, read or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
-    try:
+    with ExitStack() as opened:
+        connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
+        opened.callback(connection.close)
         _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
+        opened.pop_all()
     return connection
+
+
+@contextmanager
+def transaction(connection: Any) -> Iterator[ExitStack]:
+    """Commit what the block does, or undo all of it; the stack takes what else is to be undone then."""
+    connection.execute("BEGIN IMMEDIATE")
+    with ExitStack() as undo:
+        undo.callback(_roll_back, connection)
+        yield undo
+        connection.execute("COMMIT")
+        undo.pop_all()
+
+
+def _roll_back(connection: Any) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _prepare(connection: Any, path: Path) -> None:

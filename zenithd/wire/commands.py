@@ -3,7 +3,8 @@
 The connection executes commands in the order given; commands that a callback returns go behind those which
 still wait. A ticket names one piece of work: each Query, CheckLogin, Subscribe and Revalidate is answered
 exactly once by the session's method of that name, or never if it was cancelled. Answers to tickets that the
-session no longer knows are dropped by it, so a race between an answer and a Cancel is harmless.
+session no longer knows are dropped by it, so a race between an answer and a Cancel is harmless. For one
+topic there is never more than one Subscribe or Revalidate at a time.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Cancel(msgspec.Struct, frozen=True):
-    """Nobody waits any longer for this Query or CheckLogin; stop the work if it can be stopped."""
+    """Nobody waits any longer for this work; stop it if it can be stopped.
+
+    Of a Query, a CheckLogin, or a Subscribe of a topic that was held already (the registration stays).
+    """
 
     ticket: int
 

@@ -265,9 +265,9 @@ class Session:
     def _decline(self, message: Message, code: str) -> list[Command]:
         found = self._settings.topics.find(message.controller, message.topic, Kind.QUERY)
         rule = None if found is None else found[0]
-        if message.transaction is None:
+        if message.transaction is None or not message.topic:
             # There is no reply to put a reason in, not even for topics that otherwise get no Error.
-            return [Send(container.error(message.controller, message.topic, code))]
+            return [Send(container.error(message.controller, message.topic, code, message.transaction))]
         return self._requests.answer(rule, message, Answer(errors=(code,)))
 
     def _unknown(self, message: Message) -> str:

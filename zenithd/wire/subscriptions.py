@@ -20,7 +20,7 @@ import msgspec
 from zenithd.authority.access import NOBODY, Access
 from zenithd.wire import container
 from zenithd.wire.answer import Refusal
-from zenithd.wire.commands import Command, Revalidate, Send, Subscribe, Unsubscribe
+from zenithd.wire.commands import Cancel, Command, Revalidate, Send, Subscribe, Unsubscribe
 from zenithd.wire.errors import AUTHORITY, FAULT, LIMITED, OPERATION_TIMEOUT
 from zenithd.wire.settings import SessionSettings
 from zenithd.wire.tickets import Tickets
@@ -310,11 +310,13 @@ class Subscriptions:
     ) -> list[Command]:
         """Leave the stage; then do what has waited for that."""
         stage, following = held.stage, NEXT[held.stage][outcome]
+        commands: list[Command] = []
         if held.ticket:
             self._working.pop(held.ticket, None)
             self._tickets.close(held.ticket)
+            if outcome is Outcome.LATE and following is Stage.LIVE:
+                commands.append(Cancel(held.ticket))
             held.ticket = 0
-        commands: list[Command] = []
         opened_by_nobody = outcome is Outcome.REFUSED and stage is not Stage.CHECKING
         if following in IDLE and stage not in IDLE and not opened_by_nobody:
             commands.append(Unsubscribe(*held.key))

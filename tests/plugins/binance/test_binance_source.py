@@ -291,11 +291,10 @@ async def test_cut_connection_is_made_anew(
         await settled(daemon, live)
         await next(client for client in live.venue.clients if "/regular" not in client.path).cut(code)
         live.symbol.set({"97.00": "1"})  # nobody heard it
-        market = live.instrument.partition(".")[2]
-        await daemon.wait_status(market, FeedStatus.IMPAIRED)
         await live.subscribed(connections=2)
-        await daemon.wait_status(market, FeedStatus.ACTIVE)
         await settled(daemon, live)
+        statuses = [status.status for status in daemon.statuses]
+        assert statuses[-2:] == [FeedStatus.IMPAIRED, FeedStatus.ACTIVE]
         await live.send(live.symbol.set({"96.00": "1"}))
         await settled(daemon, live)
         assert daemon.gaps == 1
@@ -359,7 +358,7 @@ async def test_connection_is_replaced_before_the_venue_cuts_it(
         assert len(ids) >= second - 1
 
 
-def test_connections_are_replaced_before_24_hours_by_default() -> None:
+async def test_connections_are_replaced_before_24_hours_by_default() -> None:
     for source in (SpotSource, UsdmSource):
         policy = source(BinanceConfig(), MemoryDaemon()).policy
         assert policy.reconnect_after_seconds is not None
@@ -434,7 +433,7 @@ async def test_quiet_day_begins_by_our_clock(clock: trio.testing.MockClock) -> N
     live = LiveVenue()
     daemon = MemoryDaemon(clock=FakeClock("2026-01-05T23:59:58+00:00"))
     async with running(live, daemon=daemon):
-        await daemon.wait_until(lambda: str(daemon.markets["BINANCE"].trading_date) == "2026-01-06")
+        await daemon.wait_until(lambda: "2026-01-06" in [str(each.trading_date) for each in _days(daemon)])
         assert daemon.clock.now() == pytest.approx((MIDNIGHT + 86_405_000) * 1_000_000, abs=10**9)
 
 
@@ -503,10 +502,9 @@ async def test_demanded_pause_is_kept(clock: trio.testing.MockClock, status: int
     live.venue.routes["/api/v3/depth"] = depth
     async with running(live, stall_seconds_max=3600.0) as daemon:
         await live.subscribed()
-        with trio.move_on_after(seconds * 2):
-            while len(asked) < 2:
-                await trio.sleep(1)
+        await trio.sleep(seconds + 60)
         await settled(daemon, live)
+        assert len(asked) == 2
         assert asked[1] - asked[0] >= seconds
 
 
@@ -529,12 +527,12 @@ async def test_many_symbols_are_subscribed_in_small_messages_in_the_venues_pace(
     async with running(live, *wanted, streams_per_connection_max=200):
         began = trio.current_time()
         clients = live.venue.clients
-        await live.venue.wait_until(lambda: sum(len(client.received) for client in clients) >= 5)
-        assert trio.current_time() - began >= 2 / 3  # three on the first connection, two on the second
+        await live.venue.wait_until(lambda: sum(len(client.received) for client in clients) >= 4)
+        assert trio.current_time() - began >= 2 / 3  # three on the first connection
         messages = [json.loads(each) for client in clients for each in client.received]
         assert all(len(str(each)) < 4096 for client in clients for each in client.received)
-        assert sorted(len(each["params"]) for each in messages) == [40, 40, 40, 80, 80]
-        assert len({each["id"] for each in messages}) == 5
+        assert sorted(len(each["params"]) for each in messages) == [40, 80, 80, 80]
+        assert len({each["id"] for each in messages}) == 4
         streams = [stream for each in messages for stream in each["params"]]
         assert len(streams) == len(set(streams)) == 280
 

@@ -1,0 +1,131 @@
+"""`zenithd check`: everything that would stop a start, all at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from cli_support import Run
+
+from zenithd.daemon_file import DaemonFile, write_daemon_file
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    yield port
+
+
+def write(folder: Path, port: int, text: str = "") -> None:
+    (folder / "config.toml").write_text(
+        f'server.listen = "127.0.0.1:{port}"\nlimits.connections_max = 10\n{text}'
+    )
+
+
+def test_good(zenithd: Run, folder: Path, free_port: int) -> None:
+    write(folder, free_port, '[users.a]\npassword_hash = "$argon2id$x"\n')
+    result = zenithd("check")
+    assert (result.code, result.out, result.err) == (0, "config.toml: good\n", "")
+    assert not (folder / "var").exists()
+
+
+def test_everything_at_once(zenithd: Run, folder: Path, good_plugin: str, broken_plugin: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        text = f"[plugins.{good_plugin}]\norders = -1\n[plugins.missing]\n"
+        write(folder, port, text)
+        (folder / "var").mkdir()
+        (folder / "var" / "users.json").write_text("{")
+        (folder / "var" / "token.key").write_text("short")
+        result = zenithd("check")
+    assert result.code == 2
+    lines = result.err.splitlines()
+    assert [line.split(":")[2].strip() if line.startswith("config.toml:") else "" for line in lines]
+    text = "\n".join(lines)
+    assert "config.toml:4: plugins.testsource.orders: expected a whole number of at least 0, found -1" in text
+    assert "config.toml:5: plugins.missing: expected an installed plugin" in text
+    assert "plugins.testbroken: expected a plugin that can be loaded; RuntimeError: no luck today" in text
+    assert "users.json: expected the users that zenithd stored" in text
+    assert f"config.toml:1: server.listen: expected a free port, but 127.0.0.1:{port} is in use" in text
+    assert len(lines) == 5
+
+
+def test_all_mistakes_of_the_file(zenithd: Run, folder: Path) -> None:
+    (folder / "config.toml").write_text("a = 1\nb = 2\n")
+    result = zenithd("check")
+    assert result.code == 2
+    assert [line.split(": ")[0] for line in result.err.splitlines()] == ["config.toml:1", "config.toml:2"]
+
+
+def test_disabled_plugins_do_not_count(
+    zenithd: Run, folder: Path, free_port: int, broken_plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, free_port, "[plugins.testbroken]\nenabled = false\n")
+    assert zenithd("check").code == 0
+    write(folder, free_port)
+    assert zenithd("check").code == 2
+    monkeypatch.setenv("ZENITHD_DISABLED_PLUGINS", "testbroken")
+    assert zenithd("check").code == 0
+
+
+def test_certificate_and_key_must_belong_together(zenithd: Run, folder: Path, free_port: int) -> None:
+    authority = trustme.CA()
+    for name in ("one", "two"):
+        certificate = authority.issue_cert("localhost")
+        certificate.private_key_pem.write_to_path(folder / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+    tls = '[server]\nlisten = "127.0.0.1:{}"\ntls_certificate = "one.pem"\ntls_key = "{}.key"\n[users.a]\n'
+    (folder / "config.toml").write_text(tls.format(free_port, "one"))
+    assert zenithd("check").code == 0
+    (folder / "config.toml").write_text(tls.format(free_port, "two"))
+    result = zenithd("check")
+    assert result.code == 2
+    assert result.err.startswith(
+        "config.toml:3: server.tls_certificate: expected a certificate and key that belong"
+    )
+    assert result.err.count("\n") == 1
+
+
+def test_history_of_another_program(zenithd: Run, folder: Path, free_port: int) -> None:
+    write(folder, free_port)
+    (folder / "var").mkdir()
+    (folder / "var" / "history.db").write_bytes(b"not a database at all" * 100)
+    result = zenithd("check")
+    assert result.code == 2
+    assert "history.db: expected a history that can be opened" in result.err
+
+
+def test_our_own_daemon_may_have_the_port(zenithd: Run, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        write(folder, port, "[users.a]\n")
+        write_daemon_file(folder / "var", DaemonFile(os.getpid(), f"127.0.0.1:{port}"))
+        result = zenithd("check")
+    assert result.code == 0
+    assert f"note: a daemon runs with this configuration at 127.0.0.1:{port}" in result.out
+
+
+def test_notes_and_json(zenithd: Run, folder: Path, free_port: int) -> None:
+    (folder / "config.toml").write_text(
+        f'[server]\nlisten = "0.0.0.0:{free_port}"\n[limits]\nconnections_max = 1000000\n'
+        '[users.a]\npassword = "clear"\n'
+    )
+    result = zenithd("check", "--json")
+    assert result.code == 0
+    found = json.loads(result.out)
+    assert found["good"] is True
+    assert found["faults"] == []
+    assert any("without TLS" in note for note in found["notes"])
+    assert any("users.a: the password stands in clear" in note for note in found["notes"])
+
+
+def test_nobody_can_log_in(zenithd: Run, folder: Path, free_port: int) -> None:
+    write(folder, free_port)
+    assert "there are no users" in zenithd("check").out
