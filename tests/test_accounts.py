@@ -225,7 +225,7 @@ def test_no_file_means_no_users(tmp_path: Path) -> None:
 def test_damaged_users_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "users.json").write_bytes(content)
     with pytest.raises(
-        ConfigError, match="expected the users that zenithd stored, found: .*; restore it"
+        ConfigError, match=r"expected the users that zenithd stored, found: .*; restore it"
     ) as caught:
         read_users(tmp_path)
     assert "\n" not in str(caught.value)

@@ -57,17 +57,20 @@ MISTAKES = [
     ),
     (
         "[limits]\n\nconnections_max = 0 # none",
-        "config.toml:3: limits.connections_max: expected a whole number from 1 to 1000000, found 0; correct the"
+        "config.toml:3: limits.connections_max: expected a whole number from 1 to 1000000, found 0;"
+        " correct the"
         " value",
     ),
     (
         "limits.connections_max = true",
-        "config.toml:1: limits.connections_max: expected a whole number from 1 to 1000000, found true; correct"
+        "config.toml:1: limits.connections_max: expected a whole number from 1 to 1000000, found true;"
+        " correct"
         " the value",
     ),
     (
         "[fanout]\nslice_seconds = nan",
-        "config.toml:2: fanout.slice_seconds: expected a number from 0.00001 to 1, found nan; correct the value",
+        "config.toml:2: fanout.slice_seconds: expected a number from 0.00001 to 1, found nan; correct"
+        " the value",
     ),
     (
         '[server]\nlisten = "localhost"',
@@ -76,17 +79,20 @@ MISTAKES = [
     ),
     (
         '[server]\ntrusted_proxies = ["10.0.0.0/8", "10.0.0.300"]',
-        'config.toml:2: server.trusted_proxies[1]: expected an IP address or network, found "10.0.0.300"; write'
+        "config.toml:2: server.trusted_proxies[1]: expected an IP address or network, found"
+        ' "10.0.0.300"; write'
         ' for example "10.0.0.0/8"',
     ),
     (
         '[server]\ntls_certificate = "no.pem"\ntls_key = "config.toml"',
-        'config.toml:2: server.tls_certificate: expected a file that exists, found "no.pem"; correct the name;'
+        'config.toml:2: server.tls_certificate: expected a file that exists, found "no.pem"; correct'
+        " the name;"
         " it is relative to the configuration file",
     ),
     (
         '[server]\ntls_certificate = "config.toml"',
-        "config.toml:1: server.tls_key: expected a file, since tls_certificate is set; set both or neither for"
+        "config.toml:1: server.tls_key: expected a file, since tls_certificate is set; set both or"
+        " neither for"
         " TLS",
     ),
     (
@@ -127,7 +133,8 @@ MISTAKES = [
     ),
     (
         "[[markets.delayed]]\ndelay_seconds = 60\n",
-        "config.toml:1: markets.delayed[0]: expected the setting market (a market code); add it to this section",
+        "config.toml:1: markets.delayed[0]: expected the setting market (a market code); add it to this"
+        " section",
     ),
     (
         '[[markets.delayed]]\nmarket = "XSX"\n[[markets.delayed]]\nmarket = "XSX:"\n',
@@ -162,7 +169,8 @@ MISTAKES = [
     ),
     (
         "[server\n",
-        "config.toml:1: expected TOML, found: Expected ']' at the end of a table declaration; correct the line"
+        "config.toml:1: expected TOML, found: Expected ']' at the end of a table declaration; correct"
+        " the line"
         " near column 8",
     ),
     (
@@ -249,7 +257,8 @@ def test_overrides_stand_above_the_file(file: Path) -> None:
 
 def test_mistake_in_an_override_blames_the_command_line(file: Path) -> None:
     assert problems(file, "", {"server.listen": "nowhere"}) == [
-        'command line: server.listen: expected HOST:PORT, found "nowhere"; write for example "127.0.0.1:8640" or'
+        'command line: server.listen: expected HOST:PORT, found "nowhere"; write for example'
+        ' "127.0.0.1:8640" or'
         ' "[::1]:8640"'
     ]
 
@@ -396,7 +405,8 @@ def test_reload_names_what_applies_and_what_needs_a_restart(file: Path) -> None:
     old, new = changed(
         file,
         "[users.a]\n[users.b]\n",
-        '[server]\nlisten = "127.0.0.1:1"\n[users.a]\ndisplay_name = "A"\n[users.c]\n[limits]\nnesting_max = 10\n'
+        '[server]\nlisten = "127.0.0.1:1"\n[users.a]\ndisplay_name ='
+        ' "A"\n[users.c]\n[limits]\nnesting_max = 10\n'
         '[logging]\nlevel = "debug"\nformat = "json"\n[plugins.demo]\nx = 1\n',
     )
     difference = diff_live(old, new)
@@ -408,7 +418,8 @@ def test_reload_keeps_what_needs_a_restart(file: Path) -> None:
     old, new = changed(
         file,
         "",
-        '[server]\nlisten = "127.0.0.1:1"\norigins = []\n[limits]\nnesting_max = 10\n[users.a]\n[plugins.demo]\n',
+        '[server]\nlisten = "127.0.0.1:1"\norigins = []\n[limits]\nnesting_max ='
+        " 10\n[users.a]\n[plugins.demo]\n",
     )
     merged = with_live(old, new)
     assert merged.server.listen == old.server.listen

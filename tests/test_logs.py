@@ -120,19 +120,20 @@ def test_secrets_are_hidden() -> None:
     assert lines(stream)[0]["access_token"] == "(hidden)"
 
 
+def fail(hidden: str) -> None:
+    raise RuntimeError(len(hidden))
+
+
 @pytest.mark.parametrize("shape", ["json", "console"])
 def test_local_variables_stay_out_of_tracebacks(shape: str) -> None:
     stream = io.StringIO()
     log = configured(stream, format=shape)
     try:
-        hidden = "swordfish"[:]
-        raise RuntimeError(len(hidden))
+        fail(hidden="sword" + "fish")
     except RuntimeError:
         log.exception("it failed")
     assert "RuntimeError" in stream.getvalue()
-    assert "swordfish" not in stream.getvalue().replace('"swordfish"[:]', "").replace(
-        '\\"swordfish\\"[:]', ""
-    )
+    assert "swordfish" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", b"\xff", {1: 2}, object(), float("nan"), {1, 2}])

@@ -1,12 +1,15 @@
-"""The command line in this process, in an empty folder, with plugins of the test's own beside the real ones."""
+"""The command line in this process, in an empty folder, with plugins of the test's own beside the others."""
 
 from __future__ import annotations
 
 import io
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from cli_support import GOOD_PLUGIN, Install, Result, Run
 
 from zenithd.cli import main
@@ -22,7 +25,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def zenithd(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def zenithd(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
     """Run a command in the empty folder; `stdin` is what it reads, never a terminal."""
 
     def run(*arguments: str, stdin: str = "") -> Result:
@@ -31,7 +36,16 @@ def zenithd(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
 
-    return run
+    yield run
+    restore_logging()
+
+
+def restore_logging() -> None:
+    """What the command line set up belongs to its process, which in tests is not its own."""
+    logging.getLogger().handlers.clear()
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

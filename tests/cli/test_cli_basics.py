@@ -16,7 +16,7 @@ from zenithd.cli.common import OperatorFault
 from zenithd.cli.reference import reference_files
 from zenithd.cli.run import parse_settings
 from zenithd.config import Config, load
-from zenithd.config.reference import DEMONSTRATION
+from zenithd.config.reference import DEMONSTRATION, SECTIONS
 
 ROOT = Path(__file__).parents[2]
 VERBS = [
@@ -59,7 +59,8 @@ def test_examples_use_options_that_exist(zenithd: Run) -> None:
         (["run", "--set", "x"], "--set x: expected KEY=VALUE, such as limits.connections_max=100\n"),
         (
             ["run", "--config", "no.toml"],
-            'no.toml: expected a configuration file; write one with "zenithd init" or name it with --config\n',
+            'no.toml: expected a configuration file; write one with "zenithd init" or name it with'
+            " --config\n",
         ),
     ],
 )
@@ -144,7 +145,6 @@ def test_generated_files_are_up_to_date(name: str) -> None:
 
 def test_the_shipped_file_names_every_setting() -> None:
     text = (ROOT / "config.toml").read_text()
-    for section in Config().__struct_fields__:
-        settings = getattr(DEMONSTRATION, section)
-        for key in getattr(settings, "__struct_fields__", ()):
+    for section in set(SECTIONS) - {"users", "plugins"}:
+        for key in getattr(DEMONSTRATION, section).__struct_fields__:
             assert f"\n{key} = " in text or f"[[{section}.{key}]]" in text

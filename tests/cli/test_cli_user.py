@@ -45,13 +45,15 @@ def test_add_and_log_in(zenithd: Run) -> None:
         (
             ["bob", "--scope", "Zenith/Foo"],
             "secret\n",
-            'command line: users.bob.scopes[0]: expected one of "Zenith/Market", "Zenith/News", "Zenith/Trading",'
+            'command line: users.bob.scopes[0]: expected one of "Zenith/Market", "Zenith/News",'
+            ' "Zenith/Trading",'
             ' "Zenith/OrderPad", "Zenith/Authorise", found "Zenith/Foo"; correct the value\n',
         ),
         (
             ["bob", "--market", "?"],
             "secret\n",
-            "command line: users.bob.markets[0]: expected a market code in which one * may stand for anything,"
+            "command line: users.bob.markets[0]: expected a market code in which one * may stand for"
+            " anything,"
             ' found "?"; write for example "XSX*"\n',
         ),
     ],

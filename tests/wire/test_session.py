@@ -28,8 +28,9 @@ from zenithd.wire.commands import (
 )
 from zenithd.wire.conformance import check_container
 from zenithd.wire.errors import CloseCode
-from zenithd.wire.session import Session
+from zenithd.wire.session import IDENTIFY, Session
 from zenithd.wire.settings import SessionSettings, Transport
+from zenithd.wire.subscriptions import Stage
 from zenithd.wire.topics import TOPICS, Empty
 
 SCOPES = ["Zenith/Market", "Zenith/News", "Zenith/Trading", "Zenith/OrderPad"]
@@ -62,7 +63,6 @@ class Chaos:
         self.work: list[CheckLogin | Query | Subscribe | Revalidate] = []
         self.finished: list[int] = []
         self.registered: set[tuple[str, str]] = set()
-        self.references: Counter[tuple[str, str]] = Counter()
         self.owed: Counter[Any] = Counter()
         self.closed = False
 
@@ -127,6 +127,14 @@ class Chaos:
         elif action == "Unsub" and "Confirm" not in container:
             self.owed["Unsub", *key] -= 1
         assert min(self.owed.values(), default=0) >= 0, f"not asked for: {container}"
+
+    def flowing(self) -> set[tuple[str, str]]:
+        """The topics whose data flows, as the session has it in its books."""
+        return {
+            key
+            for key, held in self.session._subscriptions._held.items()
+            if held.stage in (Stage.LIVE, Stage.REPEATING, Stage.CHECKING) and key != IDENTIFY
+        }
 
     def finish_something(self) -> None:
         if not self.work:
@@ -221,6 +229,7 @@ def test_any_order_of_events_keeps_the_rules(seed: int) -> None:
             chaos.something_happens()
         if chaos.closed:
             return
+        assert chaos.flowing() == chaos.registered
     while chaos.work:
         chaos.finish_something()
     chaos.run(chaos.session.tick(chaos.now + 1_000))
@@ -228,6 +237,7 @@ def test_any_order_of_events_keeps_the_rules(seed: int) -> None:
         chaos.finish_something()
     assert {key: count for key, count in chaos.owed.items() if count} == {}
     assert chaos.session.requests_pending == 0
+    assert len(chaos.session._tickets) == 0
 
 
 scalars = (

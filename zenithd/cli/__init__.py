@@ -15,7 +15,8 @@ import typer
 
 from zenithd.cli import check, init, plugins, record, run, user, watch
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
-from zenithd.config import ConfigError
+from zenithd.config import ConfigError, LoggingSettings
+from zenithd.logs import configure_logs
 
 EXIT_INTERRUPTED = 130
 
@@ -60,6 +61,7 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` are those of the process by default."""
     command = typer.main.get_command(app)
+    configure_logs(LoggingSettings(level="warning"))  # until a verb has read what is configured
     try:
         result = command.main(args=arguments, prog_name="zenithd", standalone_mode=False)
     except _UsageError as error:

@@ -13,12 +13,11 @@ from pysqlite3 import dbapi2
 
 from zenithd.accounts import load_accounts
 from zenithd.cli.common import DEFAULT_CONFIG, EXIT_FAULT, ConfigOption, JsonOption, examples, print_json
-from zenithd.cli.plugins import disabled_plugins
-from zenithd.config import Config, ConfigError, SectionReader, inspect, unknown_sections
+from zenithd.cli.plugin_loading import load_plugins
+from zenithd.config import Config, ConfigError, inspect, unknown_sections
 from zenithd.daemon_file import DaemonFile, find_daemon
 from zenithd.history.schema import StoreRefused, connect
 from zenithd.plugin.loaded import PluginState
-from zenithd.plugin.manager import PluginManager
 from zenithd.server.tls import BadCertificate, Certificate, make_context
 from zenithd.tokens import KEY_FILE, load_key
 
@@ -57,9 +56,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
 
 def plugin_faults(config: Config) -> Iterator[str]:
     """Enabled plugins that cannot be loaded, sections that are wrong, sections without a plugin."""
-    manager = PluginManager.discover()
-    reader = SectionReader(config)
-    manager.load(reader, disabled_plugins(config))
+    manager, reader = load_plugins(config)
     yield from map(str, reader.problems)
     yield from map(str, unknown_sections(config, [plugin.name for plugin in manager.plugins]))
     told = {problem.key.split(".")[1] for problem in reader.problems}

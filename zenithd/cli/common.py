@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zenithd.config import Config, ConfigError, load
+from zenithd.config import ConfigError
 
 EXIT_FAULT = 2
 """Exit code of everything the operator can put right."""
@@ -38,15 +38,6 @@ DEFAULT_CONFIG = Path("config.toml")
 def examples(*commands: str) -> str:
     """The end of a help page: command lines to copy."""
     return "Examples:\n\n" + "\n".join(f"- `{command}`" for command in commands)
-
-
-def read_config(path: Path) -> Config:
-    """Read the configuration.
-
-    Raises:
-        ConfigError: it is missing or wrong.
-    """
-    return load(path)
 
 
 def console() -> Console:

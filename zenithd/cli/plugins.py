@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,12 +20,12 @@ from zenithd.cli.common import (
     print_json,
     print_table,
 )
-from zenithd.cli.plugin_settings import section_structs
+from zenithd.cli.plugin_loading import load_plugins, section_structs, silent_output
 from zenithd.config import Config, SectionReader, load
 from zenithd.config.reference import plugin_text
 from zenithd.daemon_file import find_daemon
 from zenithd.plugin.loaded import LoadedPlugin
-from zenithd.plugin.manager import ENTRY_POINT_GROUP, PluginManager, disabled_by_environment
+from zenithd.plugin.manager import ENTRY_POINT_GROUP, PluginManager
 from zenithd.plugin.scaffold import ScaffoldError, check_plugin, write_plugin
 
 LIVE_SECONDS_MAX = 2.0
@@ -91,7 +90,8 @@ def check(
     installed = [plugin.name for plugin in PluginManager.discover().plugins]
     for name in names or ():
         _refuse_unknown(name, installed)
-    results = {name: check_plugin(name, SectionReader(settings)) for name in names or installed}
+    with silent_output():
+        results = {name: check_plugin(name, SectionReader(settings)) for name in names or installed}
     if json:
         print_json([{"name": name, "problems": problems} for name, problems in results.items()])
     else:
@@ -126,16 +126,9 @@ def read_or_default(path: Path) -> Config:
     return Config() if path == DEFAULT_CONFIG and not path.exists() else load(path)
 
 
-def disabled_plugins(config: Config) -> dict[str, str]:
-    """The disabled plugins, by the configuration or the environment, each with what says so."""
-    by_environment = dict.fromkeys(disabled_by_environment(os.environ), "by the environment")
-    return config.disabled_plugins | by_environment
-
-
 def plugin_rows(config: Config) -> list[dict[str, Any]]:
     """Every installed plugin; with its present state where the daemon of this configuration runs."""
-    manager = PluginManager.discover()
-    manager.load(SectionReader(config), disabled_plugins(config))
+    manager, _ = load_plugins(config)
     live = {row["name"]: row for row in _live_rows(config)}
     return [_describe(plugin) | live.get(plugin.name, {}) for plugin in manager.plugins]
 

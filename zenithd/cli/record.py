@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, examples
-from zenithd.cli.plugins import disabled_plugins
+from zenithd.cli.plugin_loading import load_plugins
 from zenithd.cli.recorder import Recorder, record_sources
 from zenithd.cli.run import ListenOption, SetOption, listen_override, parse_settings, serve
-from zenithd.config import SectionReader, load
+from zenithd.config import load
 from zenithd.domain.identifiers import InvalidIdentifier, MarketId, parse_market
 from zenithd.logs import configure_logs
 from zenithd.plugin.manager import PluginManager
@@ -58,9 +58,7 @@ def record(
     configuration = load(config, parse_settings(settings or ()))
     configure_logs(configuration.logging)
     markets = frozenset(_parse_market(text) for text in market or ())
-    manager = PluginManager.discover()
-    reader = SectionReader(configuration)
-    manager.load(reader, disabled_plugins(configuration))
+    manager, reader = load_plugins(configuration)
     if reader.problems:
         raise reader.problems[0]
     sources = manager.market_sources()

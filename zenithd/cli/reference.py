@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zenithd.cli.plugin_settings import bundled_structs
+from zenithd.cli.plugin_loading import bundled_structs
 from zenithd.config.reference import config_text, configuration_page
 
 

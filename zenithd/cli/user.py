@@ -18,9 +18,8 @@ from zenithd.cli.common import (
     examples,
     print_json,
     print_table,
-    read_config,
 )
-from zenithd.config import Config, UserSettings, parse_values
+from zenithd.config import Config, UserSettings, is_user_name, load, parse_values
 from zenithd.tokens import TokenSigner, load_key
 
 PASSWORD_LENGTH_MIN = 4
@@ -65,7 +64,9 @@ def add(
     loopback_only: Annotated[bool, typer.Option(help="Let the user log in from this machine only.")] = False,
 ) -> None:
     """Add a user with a password."""
-    settings = read_config(config)
+    settings = load(config)
+    if not is_user_name(name):
+        raise OperatorFault(f"{name!r} cannot name a user: it must be readable, without blanks at its ends")
     lists = {
         "scopes": scope,
         "markets": market,
@@ -91,7 +92,7 @@ def add(
 @app.command("list", epilog=examples("zenithd user list --json"))
 def list_users(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """List the users of the configuration and those added here."""
-    settings = read_config(config)
+    settings = load(config)
     stored = read_users(settings.state_directory)
     rows = [_describe(name, user, settings.source.file.name) for name, user in settings.users.items()]
     rows += [
@@ -111,7 +112,7 @@ def list_users(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) 
 @app.command(epilog=examples("zenithd user remove anna"))
 def remove(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Remove a user; connections of theirs lose their rights at once."""
-    settings = read_config(config)
+    settings = load(config)
     _refuse_configured(settings, name, "stands in the configuration; remove the section there")
     with change_users(settings.state_directory) as stored:
         if stored.users.pop(name, None) is None:
@@ -130,7 +131,7 @@ def password(
     ] = False,
 ) -> None:
     """Change a password, or make the hash of one for the configuration."""
-    settings = read_config(config)
+    settings = load(config)
     if print_hash:
         typer.echo(make_hasher(settings.authentication).hash(_read_password(password_stdin)))
         return
@@ -166,7 +167,7 @@ def token(
     json: JsonOption = False,
 ) -> None:
     """Print an access token for the header (Bearer) or AuthToken, or revoke all tokens of a user."""
-    settings = read_config(config)
+    settings = load(config)
     user = settings.users.get(name) or read_users(settings.state_directory).users.get(name)
     if user is None:
         raise OperatorFault(_unknown(name))

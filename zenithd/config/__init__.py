@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
-from zenithd.config.load import Config, inspect, load, parse_values
+from zenithd.config.load import Config, inspect, is_user_name, load, parse_values
 from zenithd.config.reload import LiveDifference, diff_live, with_live
 from zenithd.config.sections import SectionReader, unknown_sections
 from zenithd.config.settings import (
@@ -43,6 +43,7 @@ __all__ = [
     "UserSettings",
     "diff_live",
     "inspect",
+    "is_user_name",
     "load",
     "parse_host_port",
     "parse_values",

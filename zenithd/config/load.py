@@ -132,6 +132,11 @@ class Config(_Sections, frozen=True, kw_only=True):
         return section, problems
 
 
+def is_user_name(text: str) -> bool:
+    """True if a user may be called so: something that can be read in a list or a log."""
+    return bool(text) and text.isprintable() and text.strip() == text
+
+
 def parse_values(values: dict[str, Any], struct: type[S], path: tuple[str, ...]) -> S:
     """Check settings given on the command line as if they stood in a file at `path`.
 
@@ -231,7 +236,7 @@ def cross_check(sections: _Sections, source: Source) -> list[ConfigError]:
         expected = f"a number not below backoff_seconds_min ({host.backoff_seconds_min:g})"
         problems.append(source.error(("plugin_host", "backoff_seconds_max"), expected, "raise it"))
     for name, user in sections.users.items():
-        if not name or not name.isprintable():
+        if not is_user_name(name):
             problems.append(source.error(("users", name), "a user name that can be printed", "rename it"))
         if user.password and user.password_hash:
             problems.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Final
 
@@ -143,10 +143,12 @@ class BlendedInstrument:
         if changes.security_full:
             return
         changes.security_full = changed.security_full
+        names: Collection[str] = SECURITY_FIELDS if changed.security_full else changed.security
         if changed.trades:
             self._apply_trades(self.contributions[place], changed.trades, changes.trades)
-        if changed.security or changed.security_full:
-            names = SECURITY_FIELDS if changed.security_full else changed.security
+            # Which source traded last may change though no source's last price does.
+            names = (*names, "last")
+        if names:
             blend_security(self._security, names, self.contributions, self._today(), changes.security)
 
     def start_day(self, trading_date: date | None) -> InstrumentChanges:

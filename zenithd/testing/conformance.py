@@ -241,6 +241,7 @@ async def follows_what_is_wanted(subject: Subject) -> None:
     """An instrument's book is published from when it is wanted until it is no longer."""
     async with _running(subject, MemoryDaemon()) as daemon:
         await daemon.wait_status(subject.market, FeedStatus.ACTIVE)
+        await trio.sleep(SETTLE_SECONDS)
         assert _book_events(daemon, subject) == [], "its book was published before it was wanted"
         daemon.want(subject.id)
         await daemon.wait_book(subject.id)

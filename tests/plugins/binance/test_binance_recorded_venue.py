@@ -12,10 +12,11 @@ from binance_samples import NaiveSymbol, recorded_lines
 from test_binance_source import LiveVenue, running, settled
 
 from zenithd.domain.events import TradingDayStarted
-from zenithd.testing import FakeClock, MemoryDaemon, Response, network_clock
+from zenithd.testing import FakeClock, MemoryDaemon, Request, Response, network_clock
 
 LINES = 3000
 MIDDLE = 1500
+STALL_SECONDS_MAX = 20
 LOST = 60
 """Frames that nobody hears while there is no connection, or in a gap."""
 
@@ -36,6 +37,11 @@ class RecordedVenue(LiveVenue):
         (snapshot,) = [body for body in bodies if body.startswith('{"lastUpdateId"')]
         self.symbol.book.load(json.loads(snapshot))
         self.frames = [body for body in bodies if body is not snapshot]
+
+    def depth(self, request: Request) -> Response:
+        """The whole book: a limit would hide levels from the comparison, rightly."""
+        self.snapshots.append(request.parameters["symbol"])
+        return Response(self.symbol.book.snapshot())
 
     async def play(self, first: int, last: int | None = None) -> None:
         """Send frames; the last index is exclusive."""
@@ -64,7 +70,7 @@ async def following(code: str, is_spot: bool) -> AsyncIterator[tuple[RecordedVen
     venue = RecordedVenue(code, is_spot)
     clock = FakeClock("2024-08-08T23:54:00+00:00")
     daemon = MemoryDaemon("binance", clock=clock, wanted=(venue.instrument,))
-    async with running(venue, daemon=daemon):
+    async with running(venue, daemon=daemon, stall_seconds_max=STALL_SECONDS_MAX):
         await venue.subscribed()
         yield venue, daemon
 
@@ -128,7 +134,7 @@ async def test_stall(clock: trio.testing.MockClock, code: str, is_spot: bool) ->
         await venue.subscribed(connections=2)
         await venue.play(MIDDLE + LOST)
         await settled(daemon, venue)
-        assert "no message for 60 s" in [status.reason for status in daemon.statuses]
+        assert f"no message for {STALL_SECONDS_MAX} s" in [status.reason for status in daemon.statuses]
 
 
 @recordings

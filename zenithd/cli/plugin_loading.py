@@ -1,13 +1,35 @@
-"""The structs behind the plugins' sections, for what explains or writes a configuration file."""
+"""Loading plugins for the command line: as the daemon does it, and without a word on standard output."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from typing import Any
 
+from zenithd.config import Config, SectionReader
 from zenithd.config.reference import DEMONSTRATION
 from zenithd.plugin.interfaces import PluginConfig
-from zenithd.plugin.manager import ENTRY_POINT_GROUP, PluginManager
+from zenithd.plugin.manager import ENTRY_POINT_GROUP, PluginManager, disabled_by_environment
+
+
+@contextlib.contextmanager
+def silent_output() -> Iterator[None]:
+    """Send to standard error what foreign code prints, so that standard output holds our answer alone."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def load_plugins(config: Config) -> tuple[PluginManager, SectionReader]:
+    """Load what the configuration and the environment enable; the reader tells mistakes in the sections."""
+    manager = PluginManager.discover()
+    reader = SectionReader(config)
+    by_environment = dict.fromkeys(disabled_by_environment(os.environ), "by the environment")
+    with silent_output():
+        manager.load(reader, config.disabled_plugins | by_environment)
+    return manager, reader
 
 
 def section_structs(manager: PluginManager) -> dict[str, type[PluginConfig]]:
@@ -21,7 +43,8 @@ def section_structs(manager: PluginManager) -> dict[str, type[PluginConfig]]:
         structs.setdefault(name, struct)
         return struct()
 
-    manager.load(remember)
+    with silent_output():
+        manager.load(remember)
     return structs
 
 
