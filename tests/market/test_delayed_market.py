@@ -304,27 +304,26 @@ def test_the_line_is_first_in_first_out_and_never_early(steps: list[tuple[int, i
 def test_beyond_the_limit_books_are_dropped_and_asked_for_again() -> None:
     venue = source()
     delayed = delayed_of(venue, events_max=100)
-    client = StrictClient(delayed.instruments[SHOWN])
+    view = delayed.instruments[SHOWN]
+    client = StrictClient(view)
     for number in range(150):
-        events = [order(f"o{number}", number, position=number), trade(number + 1, number)]
-        assert venue.apply(events, number).faults == []
-        delayed.observe(events, number)
+        level = LevelChanged(XS01, Side.BID, number % 20, number + 1)
+        venue.apply([level, trade(number + 1, number)], number)
+        delayed.observe([level, trade(number + 1, number)], number)
     # 50 whole batches, the gap, and 100 trades.
     assert delayed.events_held == 201
     assert delayed.lost_books() == []
-    changes = delayed.due(DELAY + 49)
-    client.follow(delayed.instruments[SHOWN], changes)
-    assert len(delayed.instruments[SHOWN].orders()) == 50
-    client.follow(delayed.instruments[SHOWN], delayed.due(DELAY + 120))
-    assert delayed.instruments[SHOWN].orders() == []
-    assert len(delayed.instruments[SHOWN].tape) == 121
+    client.follow(view, delayed.due(DELAY + 49))
+    assert {level.volume for level in view.levels()} == set(range(31, 51))
+    client.follow(view, delayed.due(DELAY + 120))
+    assert view.levels() == []
+    assert len(view.tape) == 121
     assert delayed.lost_books() == [XS01]
     delayed.observe(venue.book_snapshot(delayed.lost_books()), 1_000)
     assert delayed.lost_books() == []
-    client.follow(delayed.instruments[SHOWN], delayed.due(DELAY + 2_000))
-    client.follow(delayed.instruments[SHOWN], delayed.due(DELAY + 2_000))
-    client.agrees_with(delayed.instruments[SHOWN])
-    assert len(delayed.instruments[SHOWN].orders()) == 150
+    client.follow(view, delayed.due(DELAY + 1_000))
+    client.agrees_with(view)
+    assert {level.volume for level in view.levels()} == set(range(131, 151))
 
 
 @pytest.mark.parametrize("tag", ["", "[Sample]"])

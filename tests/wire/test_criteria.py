@@ -239,9 +239,9 @@ def test_size_is_limited() -> None:
 def naive(node: Any, one: Instrument) -> bool:
     kind, parameters = (node, []) if isinstance(node, str) else (node[0], node[1:])
     if kind == "And":
-        return all([naive(child, one) for child in parameters])
+        return all(naive(child, one) for child in parameters)
     if kind == "Or":
-        return any([naive(child, one) for child in parameters])
+        return any(naive(child, one) for child in parameters)
     if kind == "Not":
         return not naive(parameters[0], one)
     if kind == "Xor":

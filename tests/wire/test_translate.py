@@ -311,8 +311,8 @@ class TestSecurity:
         full = translate.security_full(
             FakeInstrument(trading_state=None), FakeMarket(trading_state=None), FULL
         )
-        never_null = """Code Market Exchange Class CFI TradingState TradingMarkets IsIndex Attributes Alternate
-            Categories SubscriptionData QuotationBasis Trend AskCount AskQuantity AskUndisclosed
+        never_null = """Code Market Exchange Class CFI TradingState TradingMarkets IsIndex Attributes
+            Alternate Categories SubscriptionData QuotationBasis Trend AskCount AskQuantity AskUndisclosed
             BidCount BidQuantity BidUndisclosed NumberOfTrades Volume ValueTraded StatusNote Extended"""
         assert [name for name in never_null.split() if full[name] is None] == []
 

@@ -63,10 +63,7 @@ def test_find_start(text: str, found: str) -> None:
     assert find_start(text, RECORDED, NEW_YORK) == nanoseconds(found)
 
 
-@pytest.mark.parametrize("text", ["noon", "25:00", "2017-04-26", "2017-04-26T25:00:00", "10"])
+@pytest.mark.parametrize("text", ["noon", "25:00", "2017-04-26", "2017-04-26T25:00:00"])
 def test_wrong_starts(text: str) -> None:
-    if text == "10":  # an hour alone is a time of day
-        parse_start(text)
-        return
     with pytest.raises(ValueError, match="neither a time of day nor a date and time"):
         parse_start(text)
