@@ -1,8 +1,8 @@
 """Binance spot and USD-M futures: a market source for each, and charts of past days. See README.md.
 
 Read in this order: `payloads` (what the venue sends), `fixed_point`, `listing`, `day_statistics`,
-`coverage`, `parse` (frames to events), `capture` (the same from a file): all pure, as is `weight_limit`.
-Then `client` (requests), `plugin` (the sources) and `history`.
+`coverage`, `symbol_state`, `parse` (frames to events), `capture`: all pure, as is `weight_limit`.
+Then `client` (requests), `source` and `plugin` (the sources), and `history`.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from zenithd.domain.events import (
     TradeReported,
     TradingDayStarted,
 )
-from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.identifiers import MarketId
 from zenithd.domain.market_data import Affects, Side, TradeFlag
 from zenithd.plugin import CHAINED, CONSECUTIVE, BookDelta, BookSnapshot, Item, JoinRules, Resynchronise
-from zenithd_binance.coverage import Coverage, Renewal, coverage_of
-from zenithd_binance.day_statistics import DayStatistics, DayTotals
-from zenithd_binance.fixed_point import FixedPoint, NumberFault, cut_off
+from zenithd_binance.coverage import Renewal, coverage_of
+from zenithd_binance.day_statistics import DayTotals
+from zenithd_binance.fixed_point import NumberFault, cut_off
 from zenithd_binance.listing import Listed
 from zenithd_binance.payloads import (
     Frame,
@@ -39,6 +39,7 @@ from zenithd_binance.payloads import (
     decode_trade,
     nanoseconds,
 )
+from zenithd_binance.symbol_state import SymbolState
 
 SPOT_RULES: JoinRules = CONSECUTIVE
 """An update that ends at or before the snapshot is dropped; each begins at most one after the last one."""
@@ -69,47 +70,7 @@ class ConnectionFault(Exception):
     """The connection is of no more use: an unreadable frame, a refusal, the server's shutdown."""
 
 
-class _Symbol:
-    """What is kept for one instrument."""
-
-    __slots__ = (
-        "ahead_since",
-        "book_update",
-        "coverage",
-        "id",
-        "listed",
-        "prices",
-        "quantities",
-        "renewal",
-        "renewed",
-        "statistics",
-        "ticker_update",
-        "void_reason",
-    )
-
-    def __init__(self, listed: Listed) -> None:
-        instrument = listed.instrument
-        self.id: InstrumentId = instrument.id
-        self.listed = listed
-        self.prices = FixedPoint("price", instrument.price_scale, listed.price_decimals)
-        self.quantities = FixedPoint("quantity", instrument.quantity_scale, listed.quantity_decimals)
-        self.statistics = DayStatistics(self.id, instrument.price_scale, instrument.quantity_scale)
-        self.ticker_update = 0
-        """Number of the newest best prices: two connections overlap at a planned reconnect."""
-        self.book_update = 0
-        """Number of the newest update of the book."""
-        self.ahead_since: int | None = None
-        """When the best prices first had a number that the book has not reached since."""
-        self.coverage: Coverage | None = None
-        """None: the whole book is known, or its renewal is under way."""
-        self.renewal: Renewal | None = None
-        self.renewed: BookSnapshot | None = None
-        """A renewed book that waits for the next update, to be published before it."""
-        self.void_reason = ""
-        """Why the book that is shown is void; "" while it is not."""
-
-
-_Reader = Callable[[_Symbol, msgspec.Raw, int], list[Item]]
+_Reader = Callable[[SymbolState, msgspec.Raw, int], list[Item]]
 
 
 def _nothing(_: object) -> None:
@@ -149,9 +110,9 @@ class FrameParser:
         self._levels_max = levels_max
         self._notices = notices or Notices()
         self._day_begin = now - now % DAY
-        self._symbols: dict[str, _Symbol] = {}
+        self._symbols: dict[str, SymbolState] = {}
         """By symbol in lower case, as it stands in stream names."""
-        self._readers: dict[str, tuple[_Reader, _Symbol]] = {}
+        self._readers: dict[str, tuple[_Reader, SymbolState]] = {}
         """By stream name."""
         self._kinds: dict[str, _Reader] = {
             "depth": self._depth,
@@ -173,14 +134,14 @@ class FrameParser:
 
     def relist(self, listings: Iterable[Listed]) -> None:
         """Take over what is listed now; what is known of instruments that stay is kept."""
-        symbols: dict[str, _Symbol] = {}
+        symbols: dict[str, SymbolState] = {}
         for listed in listings:
             name = listed.instrument.code.lower()
             known = self._symbols.get(name)
-            if known is not None and _same_numbers(known.listed, listed):
+            if known is not None and known.fits(listed):
                 symbols[name] = known
             else:
-                symbols[name] = _Symbol(listed)
+                symbols[name] = SymbolState(listed)
                 symbols[name].void_reason = "" if known is None else "the scale of its numbers changed"
         self._symbols = symbols
         self._readers.clear()
@@ -224,6 +185,12 @@ class FrameParser:
             symbol.ticker_update = symbol.book_update = 0
             symbol.ahead_since = None
 
+    def forget_statistics(self, code: str) -> None:
+        """A symbol is wanted again: trades were missed, so that its statistics begin with the next bar."""
+        symbol = self._symbols.get(code.lower())
+        if symbol is not None:
+            symbol.statistics.begin_day()
+
     def hold(self, code: str) -> None:
         """Begin to keep updates of a symbol, for a snapshot that is about to be asked for.
 
@@ -246,13 +213,13 @@ class FrameParser:
         symbol.renewal = None
         return symbol.renewed is not None
 
-    def _find(self, code: str) -> _Symbol:
+    def _find(self, code: str) -> SymbolState:
         symbol = self._symbols.get(code.lower())
         if symbol is None:
             raise FrameFault(f"{code} is not listed")
         return symbol
 
-    def _read_snapshot(self, symbol: _Symbol, body: bytes | str) -> BookSnapshot:
+    def _read_snapshot(self, symbol: SymbolState, body: bytes | str) -> BookSnapshot:
         try:
             depth = decode_depth(body)
             events: list[LevelChanged] = []
@@ -287,7 +254,7 @@ class FrameParser:
             symbol.statistics.begin_day()
         return [TradingDayStarted(self.market, self.trading_date)]
 
-    def _find_reader(self, envelope: Frame) -> tuple[_Reader, _Symbol] | None:
+    def _find_reader(self, envelope: Frame) -> tuple[_Reader, SymbolState] | None:
         """Look at a stream for the first time; None for answers, and for what was not asked for."""
         if not envelope.stream:
             problem = envelope.error
@@ -308,7 +275,7 @@ class FrameParser:
         found = self._readers[envelope.stream] = (reader, symbol)
         return found
 
-    def _depth(self, symbol: _Symbol, data: msgspec.Raw, received: int) -> list[Item]:
+    def _depth(self, symbol: SymbolState, data: msgspec.Raw, received: int) -> list[Item]:
         update = decode_depth_update(data)
         events: list[LevelChanged] = []
         _append_levels(events, symbol, Side.BID, update.b)
@@ -329,7 +296,7 @@ class FrameParser:
         items.append(delta)
         return items
 
-    def _book_ticker(self, symbol: _Symbol, data: msgspec.Raw, received: int) -> list[Item]:
+    def _book_ticker(self, symbol: SymbolState, data: msgspec.Raw, received: int) -> list[Item]:
         ticker = decode_book_ticker(data)
         if ticker.u <= symbol.ticker_update:
             return []
@@ -346,7 +313,7 @@ class FrameParser:
             self._notices.near_edge(symbol.listed.instrument.code)
         return [BestPricesChanged(symbol.id, bid, bid_quantity, ask, ask_quantity)]
 
-    def _watch_book(self, symbol: _Symbol, received: int) -> None:
+    def _watch_book(self, symbol: SymbolState, received: int) -> None:
         """Both streams number the same updates, so that the best prices tell when the book has stopped."""
         if symbol.ahead_since is None:
             symbol.ahead_since = received
@@ -354,7 +321,7 @@ class FrameParser:
             symbol.ahead_since = None
             raise ConnectionFault(f"{symbol.id}: best prices change, but the book has stopped")
 
-    def _trade(self, symbol: _Symbol, data: msgspec.Raw, received: int) -> list[Item]:
+    def _trade(self, symbol: SymbolState, data: msgspec.Raw, received: int) -> list[Item]:
         trade = decode_trade(data)
         time = nanoseconds(trade.T)
         price, quantity = symbol.prices[trade.p], symbol.quantities[trade.q]
@@ -367,7 +334,7 @@ class FrameParser:
             event = TradeReported(symbol.id, trade.t, price, quantity, time, side, Affects.NONE, flags, codes)
         return _with_statistics(items, symbol, event, trade.t, 1)
 
-    def _aggregate_trade(self, symbol: _Symbol, data: msgspec.Raw, received: int) -> list[Item]:
+    def _aggregate_trade(self, symbol: SymbolState, data: msgspec.Raw, received: int) -> list[Item]:
         trade = decode_aggregate_trade(data)
         time = nanoseconds(trade.T)
         price, quantity = symbol.prices[trade.p], symbol.quantities[trade.q]
@@ -376,7 +343,7 @@ class FrameParser:
         event = TradeReported(symbol.id, trade.a, price, quantity, time, side, self._affects(time))
         return _with_statistics(items, symbol, event, trade.l, trade.l - trade.f + 1)
 
-    def _kline(self, symbol: _Symbol, data: msgspec.Raw, received: int) -> list[Item]:
+    def _kline(self, symbol: SymbolState, data: msgspec.Raw, received: int) -> list[Item]:
         bar = decode_kline(data).k
         begin = nanoseconds(bar.t)
         prices = symbol.prices
@@ -407,23 +374,14 @@ class FrameParser:
         return [*self.begin_day(time)]
 
 
-def _same_numbers(one: Listed, other: Listed) -> bool:
-    return (
-        one.instrument.price_scale == other.instrument.price_scale
-        and one.instrument.quantity_scale == other.instrument.quantity_scale
-        and one.price_decimals == other.price_decimals
-        and one.quantity_decimals == other.quantity_decimals
-    )
-
-
-def _append_levels(events: list[LevelChanged], symbol: _Symbol, side: Side, levels: Levels) -> None:
+def _append_levels(events: list[LevelChanged], symbol: SymbolState, side: Side, levels: Levels) -> None:
     instrument, prices, quantities = symbol.id, symbol.prices, symbol.quantities
     for price, quantity in levels:
         events.append(LevelChanged(instrument, side, prices[price], quantities[quantity]))
 
 
 def _with_statistics(
-    items: list[Item], symbol: _Symbol, trade: TradeReported, last_id: int, fills: int
+    items: list[Item], symbol: SymbolState, trade: TradeReported, last_id: int, fills: int
 ) -> list[Item]:
     items.append(trade)
     changed = symbol.statistics.apply_trade(trade, last_id, fills)

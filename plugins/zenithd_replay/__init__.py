@@ -1,10 +1,10 @@
 """Recordings played as live exchanges.
 
-Read in this order: `playable` (what every format gives), the formats: `own_recording`, `binance_recording`
-(with `binance_sample`), `iex_recording` (with `pcap`, `iex_transport`, `iex_market` and `iex`), `opening`
-(which format it is); then `timeline`, `relabelling` and `editing` (what makes the past look like now), and
-`player` and `plugin`, which set it in motion. Files are read in the formats, `files` and `opening` only,
-always in worker threads.
+Read in this order: `playable` (what every format gives); the formats: `own_recording`, `binance_recording`
+(with `binance_sample`), `iex_recording` (with `pcap`, `iex_transport`, `iex_messages`, `iex_market`,
+`iex_scan`, `iex_state` and `iex`); `opening` (which format it is); then `timeline`, `relabelling`, `editing`
+(what makes the past look like now), and `player` and `plugin`, which set it in motion. Files are read in
+`files`, `opening` and the three formats only, always in worker threads.
 """
 
 from __future__ import annotations

@@ -160,15 +160,20 @@ class _MarketPlayer:
 
 
 def _look(path: Path) -> _Capture:
+    """Look at the beginning, up to a damaged place: playing will find that again."""
     sample = CaptureSample()
     first_time: int | None = None
-    with RecordedFile(path) as file:
-        while file.position < SAMPLE_BYTES and (text := file.read_line()):
-            line = _read(text, path, file.position)
-            first_time = line.received if first_time is None else first_time
-            sample.look(line.body)
+    damage = RecordingError(path, 0, "no messages of Binance streams")
+    try:
+        with RecordedFile(path) as file:
+            while file.position < SAMPLE_BYTES and (text := file.read_line()):
+                line = _read(text, path, file.position)
+                first_time = line.received if first_time is None else first_time
+                sample.look(line.body)
+    except RecordingError as found:
+        damage = found
     if first_time is None or not sample.symbols:
-        raise RecordingError(path, 0, "no messages of Binance streams")
+        raise damage
     return _Capture(path, first_time, sample)
 
 

@@ -9,7 +9,9 @@ from zenithd.domain.identifiers import MarketId
 from zenithd.recording import Batch, Declared, Record, RecordingError
 from zenithd_replay import iex_market
 from zenithd_replay.files import RecordedFile
-from zenithd_replay.iex import DeepCounts, DeepParser, DeepScan
+from zenithd_replay.iex import DeepParser
+from zenithd_replay.iex_scan import DeepScan
+from zenithd_replay.iex_state import DeepCounts
 from zenithd_replay.pcap import CaptureDamaged, Packet, read_packets
 from zenithd_replay.playable import Note
 from zenithd_replay.relabelling import played_market

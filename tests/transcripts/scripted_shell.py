@@ -46,7 +46,7 @@ from typing import Any
 from zenithd.authority.access import Access
 from zenithd.sessions.rate import Rate
 from zenithd.wire.answer import ABSENT, Answer, Refusal
-from zenithd.wire.codec import CODECS, Encoding
+from zenithd.wire.codec import Encoding, codecs
 from zenithd.wire.commands import (
     Cancel,
     CheckLogin,
@@ -64,6 +64,7 @@ from zenithd.wire.errors import CloseCode
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 
+CODECS = codecs()
 SERVED = frozenset({"Zenith", "Market", "Fragments"})
 WALL_CLOCK = 1_700_000_000
 """Seconds since the epoch when the monotonic clock shows 0."""

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zenithd.wire.codec import CODECS, NESTING_MAX, Encoding, MalformedMessage, choose_encoding, codecs
+from zenithd.wire.codec import NESTING_MAX, Encoding, MalformedMessage, choose_encoding, codecs
 
+CODECS = codecs()
 FUZZ_INPUTS = 5_000
 
 every_encoding = pytest.mark.parametrize("encoding", list(Encoding), ids=lambda encoding: encoding.value)

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from zenithd.wire.dates import (
     UTC_FORMATTER,
+    DateTimeFormatter,
     InvalidDate,
-    format_date,
     format_expires_in,
     format_span,
     parse_date,
     parse_date_time,
     parse_span,
-    zone_formatter,
 )
 
 SECOND = 1_000_000_000
@@ -48,15 +47,15 @@ def ns(*parts: int, zone: str = "UTC") -> int:
     ],
 )
 def test_format(time: int, zone: str, text: str) -> None:
-    assert zone_formatter(zone).format(time) == text
+    assert DateTimeFormatter(ZoneInfo(zone)).format(time) == text
     assert EXTENDED.fullmatch(text)
 
 
 def test_the_cache_of_one_second_does_not_leak_into_the_next() -> None:
-    formatter = zone_formatter("Australia/Sydney")
+    formatter = DateTimeFormatter(ZoneInfo("Australia/Sydney"))
     times = [0, 1, SECOND - 1, SECOND, SECOND // 2, 10**18, 10**18 + 5, 0]
     assert [formatter.format(time) for time in times] == [
-        zone_formatter("Australia/Sydney").format(time) for time in times
+        DateTimeFormatter(ZoneInfo("Australia/Sydney")).format(time) for time in times
     ]
 
 
@@ -64,7 +63,7 @@ def test_the_cache_of_one_second_does_not_leak_into_the_next() -> None:
     time=st.integers(-(10**18), 4 * 10**18), zone=st.sampled_from(["UTC", "Australia/Sydney", "Asia/Kolkata"])
 )
 def test_what_is_formatted_can_be_read(time: int, zone: str) -> None:
-    text = zone_formatter(zone).format(time)
+    text = DateTimeFormatter(ZoneInfo(zone)).format(time)
     assert EXTENDED.fullmatch(text)
     assert parse_date_time(text) == time // 1000 * 1000
 
@@ -73,26 +72,6 @@ def test_what_is_formatted_can_be_read(time: int, zone: str) -> None:
 def test_times_without_a_year(time: int) -> None:
     with pytest.raises(InvalidDate):
         UTC_FORMATTER.format(time)
-    with pytest.raises(InvalidDate):
-        UTC_FORMATTER.format_day(time)
-
-
-@pytest.mark.parametrize(
-    ("time", "zone", "text"),
-    [
-        (ns(2016, 1, 19, 14), "Australia/Brisbane", "2016-01-20+10:00"),
-        (ns(2016, 1, 19, 13, 59), "Australia/Brisbane", "2016-01-19+10:00"),
-        (ns(2016, 1, 20), "UTC", "2016-01-20Z"),
-        # The offset is that of midnight, also on the day on which clocks change.
-        (ns(2024, 10, 6, 3), "Australia/Sydney", "2024-10-06+10:00"),
-    ],
-)
-def test_format_day(time: int, zone: str, text: str) -> None:
-    assert zone_formatter(zone).format_day(time) == text
-
-
-def test_format_date() -> None:
-    assert format_date(date(2014, 2, 1)) == "2014-02-01"
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from typing import Any
 
 from zenithd.authority.access import Access
 from zenithd.wire.answer import Answer
-from zenithd.wire.codec import CODECS, Encoding
+from zenithd.wire.codec import Encoding, codecs
 from zenithd.wire.commands import Cancel, Command, Login, Query, Send, Subscribe
 from zenithd.wire.scopes import ORDER_PAD
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.topics import TOPICS, Empty, Kind, Rule, TopicTable
 
-CODEC = CODECS[Encoding.JSON]
+CODEC = codecs()[Encoding.JSON]
 
 
 def session(**settings: Any) -> Session:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zenithd.authority.access import NOBODY, Access
 from zenithd.sessions.rate import Rate
 from zenithd.wire.answer import ABSENT, Answer, Refusal
-from zenithd.wire.codec import CODECS, Encoding
+from zenithd.wire.codec import Encoding, codecs
 from zenithd.wire.commands import (
     Cancel,
     CheckLogin,
@@ -33,6 +33,7 @@ from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.subscriptions import Stage
 from zenithd.wire.topics import TOPICS, Empty
 
+CODECS = codecs()
 SCOPES = ["Zenith/Market", "Zenith/News", "Zenith/Trading", "Zenith/OrderPad"]
 FUZZ_MESSAGES = 5_000
 
@@ -364,6 +365,37 @@ def test_messages_behind_a_login_are_taken_one_by_one() -> None:
     while s.ready:
         topics_asked += [command.rule.topic for command in s.proceed(0) if isinstance(command, Query)]
     assert topics_asked == ["QueryMarkets"] * 3 + ["QueryBrokers"]
+
+
+def test_a_login_that_expires_while_messages_wait() -> None:
+    login = Login(access=market_login().access, expires_in=10.0, expires_at=0)
+    s = session(login=login)
+    (check,) = s.receive(TOKEN, 0)
+    assert isinstance(check, CheckLogin)
+    s.receive('{"Controller":"Market","Topic":"Depth!A.X","Action":"Sub"}', 0)
+    s.receive('{"Controller":"Market","Topic":"Depth!B.X","Action":"Sub"}', 0)
+    s.login_finished(check.ticket, None, 9.0)
+    (opening,) = s.proceed(9.0)
+    assert isinstance(opening, Subscribe)
+    errors = [command.container["Data"] for command in s.proceed(10.0) if isinstance(command, Send)]
+    assert errors == ["Authority", "Authority"]
+
+
+def test_a_login_that_takes_too_long_lets_go_of_the_messages_behind_it() -> None:
+    s = session()
+    s.receive(TOKEN, 0)
+    s.receive('{"Controller":"Market","Topic":"QueryMarkets","TransactionID":2}', 0)
+    assert [type(command) for command in s.tick(35.0)] == [Cancel, Send]
+    assert s.ready
+    assert [type(command) for command in s.proceed(35.0)] == [Query]
+
+
+def test_a_sub_without_topic_beyond_the_limit() -> None:
+    s = session(messages_waiting_max=0)
+    s.receive(TOKEN, 0)
+    (only,) = s.receive('{"Action":"Sub","Confirm":true}', 0)
+    assert isinstance(only, Send)
+    check_container(only.container)
 
 
 def test_malformed_among_the_waiting_messages() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from zenithd.authority.access import Access
 from zenithd.wire.answer import Refusal
-from zenithd.wire.codec import CODECS, Encoding
+from zenithd.wire.codec import Encoding, codecs
 from zenithd.wire.commands import Cancel, Close, Command, Login, Revalidate, Send, Subscribe, Unsubscribe
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.subscriptions import ASKED, BUSY, IDLE, NEXT, WANTED, Outcome, Stage
 
-CODEC = CODECS[Encoding.JSON]
+CODEC = codecs()[Encoding.JSON]
 MARKET = Access(user="u", scopes=frozenset({"Zenith/Market"}))
 MORE = Access(user="u", scopes=frozenset({"Zenith/Market", "Zenith/News"}))
 

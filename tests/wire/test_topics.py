@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zenithd.wire.scopes import SCOPES
-from zenithd.wire.topics import CONTROLLERS, TOPIC_LENGTH_MAX, TOPICS, Empty, Kind, find_rule
+from zenithd.wire.topics import CONTROLLERS, TOPIC_LENGTH_MAX, TOPICS, Empty, Kind
 
 # Sections 2.1, 2.3, 2.4 and 3.1 to 3.7: controller, scope ("-": none), queries.
 QUERIES = """
@@ -76,27 +76,27 @@ def rows(table: str) -> list[tuple[str, str | None, str]]:
 
 @pytest.mark.parametrize(("controller", "scope", "topic"), rows(QUERIES))
 def test_queries(controller: str, scope: str | None, topic: str) -> None:
-    found = find_rule(controller, topic, Kind.QUERY)
+    found = TOPICS.find(controller, topic, Kind.QUERY)
     assert found is not None
     rule, argument = found
     assert (rule.controller, rule.topic, rule.kind, rule.scope) == (controller, topic, Kind.QUERY, scope)
     assert argument is None
-    assert find_rule(controller, topic + "!x", Kind.QUERY) is None
-    assert find_rule(controller, topic, Kind.SUBSCRIPTION) is None
+    assert TOPICS.find(controller, topic + "!x", Kind.QUERY) is None
+    assert TOPICS.find(controller, topic, Kind.SUBSCRIPTION) is None
 
 
 @pytest.mark.parametrize(("controller", "scope", "marked"), rows(SUBSCRIPTIONS))
 def test_subscriptions(controller: str, scope: str | None, marked: str) -> None:
     topic = marked.rstrip("!?")
-    bare = find_rule(controller, topic, Kind.SUBSCRIPTION)
-    with_argument = find_rule(controller, topic + "!XS01.XSX", Kind.SUBSCRIPTION)
+    bare = TOPICS.find(controller, topic, Kind.SUBSCRIPTION)
+    with_argument = TOPICS.find(controller, topic + "!XS01.XSX", Kind.SUBSCRIPTION)
     assert (bare is not None) == (not marked.endswith("!"))
     assert (with_argument is not None) == marked.endswith(("!", "?"))
     for found in (bare, with_argument):
         if found is not None:
             assert (found[0].topic, found[0].scope) == (topic, scope)
             assert found[1] == (None if found is bare else "XS01.XSX")
-    assert find_rule(controller, topic, Kind.QUERY) is None
+    assert TOPICS.find(controller, topic, Kind.QUERY) is None
 
 
 def test_the_table_has_nothing_else() -> None:
@@ -118,7 +118,7 @@ def test_safe_data_after_an_error() -> None:
 @pytest.mark.parametrize("controller", CONTROLLERS)
 def test_common_topics_are_on_every_controller_without_permission(controller: str) -> None:
     for topic in ("Configure", "QueryConfigure"):
-        found = find_rule(controller, topic, Kind.QUERY)
+        found = TOPICS.find(controller, topic, Kind.QUERY)
         assert found is not None
         assert found[0].scope is None
 
@@ -135,7 +135,7 @@ def test_scopes_are_known() -> None:
 
 def test_fragments_are_served_for_market_too() -> None:
     for controller in ("Market", "Fragments"):
-        found = find_rule(controller, "QueryFragments", Kind.QUERY)
+        found = TOPICS.find(controller, "QueryFragments", Kind.QUERY)
         assert found is not None
         assert found[0].served_by == "Fragments"
 
@@ -151,7 +151,7 @@ def test_fragments_are_served_for_market_too() -> None:
     ],
 )
 def test_arguments(controller: str, topic: str, name: str, argument: str) -> None:
-    found = find_rule(controller, topic, Kind.SUBSCRIPTION)
+    found = TOPICS.find(controller, topic, Kind.SUBSCRIPTION)
     assert found is not None
     assert (found[0].topic, found[1]) == (name, argument)
 
@@ -169,4 +169,4 @@ def test_arguments(controller: str, topic: str, name: str, argument: str) -> Non
     ],
 )
 def test_what_is_no_topic(controller: str, topic: str) -> None:
-    assert find_rule(controller, topic, Kind.SUBSCRIPTION) is None
+    assert TOPICS.find(controller, topic, Kind.SUBSCRIPTION) is None

@@ -6,7 +6,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import trio
 import typer
@@ -20,8 +20,12 @@ from zenithd.cli.run import ListenOption, SetOption, listen_override, parse_sett
 from zenithd.config import load
 from zenithd.domain.identifiers import InvalidIdentifier, MarketId, parse_market
 from zenithd.logs import configure_logs
+from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
 from zenithd.recording import RecordingError, RecordingWriter
+
+if TYPE_CHECKING:
+    from zenithd.app import StartInfo
 
 RECORD_EPILOG = examples(
     "zenithd record today.zenrec", "zenithd record btc.zenrec --market BINANCE --duration 3600"
@@ -31,6 +35,7 @@ REPLAY_EPILOG = examples(
     "zenithd replay today.zenrec --speed 10 --loop",
     "zenithd replay btcusdt_20240808.gz --market 'BINANCE[Sample]'",
 )
+_UNPLAYABLE = (PluginState.BROKEN.value, PluginState.IMPAIRED.value)
 PROGRESS_SECONDS = 0.25
 
 
@@ -159,4 +164,11 @@ def replay(
         "plugins.replay.dates": "shifted" if shift_dates else "original",
         "plugins.replay.market": market,
     }
-    serve(config, overrides | listen_override(listen) | parse_settings(settings or ()))
+    serve(config, overrides | listen_override(listen) | parse_settings(settings or ()), _refuse_unplayable)
+
+
+def _refuse_unplayable(info: StartInfo) -> None:
+    """A file that cannot be played is a fault of this command, not something to try again for ever."""
+    for plugin in info.plugins:
+        if plugin["name"] == "replay" and plugin["state"] in _UNPLAYABLE:
+            raise OperatorFault(f"cannot replay: {plugin['reason'] or plugin['state']}")

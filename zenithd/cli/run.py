@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,8 @@ import typer
 from rich.text import Text
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, console, examples
-from zenithd.config import Config, load
+from zenithd.cli.plugin_loading import load_plugins
+from zenithd.config import Config, load, unknown_sections
 from zenithd.daemon_file import DaemonFile
 
 if TYPE_CHECKING:
@@ -86,14 +87,42 @@ def parse_settings(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
     return overrides
 
 
-def serve(path: Path, overrides: Mapping[str, Any]) -> None:
-    """Run a daemon with a configuration file and what overrides it."""
+def serve(
+    path: Path, overrides: Mapping[str, Any], accept: Callable[[StartInfo], None] | None = None
+) -> None:
+    """Run a daemon with a configuration file and what overrides it.
+
+    Args:
+        path: the configuration file.
+        overrides: dotted key -> value.
+        accept: looks at what was started, before it is announced; may raise to end it.
+
+    Raises:
+        ConfigError, OperatorFault: something the operator can put right; nothing is left running.
+    """
     from zenithd import app  # not needed by the other verbs, which start faster without
 
     config = load(path, overrides)
+    refuse_bad_sections(config)
     raise_file_limit()
-    # Ctrl-C is a signal that the daemon handles; the banner comes when it listens.
-    trio.run(partial(app.run, config, started=partial(print_banner, config)))
+
+    def started(info: StartInfo) -> None:
+        if accept is not None:
+            accept(info)
+        print_banner(config, info)
+
+    trio.run(partial(app.run, config, started=started))
+
+
+def refuse_bad_sections(config: Config) -> None:
+    """A mistake in a plugin's section stops the start as any other does; a broken plugin does not.
+
+    Raises:
+        ConfigError: the first mistake.
+    """
+    manager, reader = load_plugins(config)
+    for problem in [*reader.problems, *unknown_sections(config, [plugin.name for plugin in manager.plugins])]:
+        raise problem
 
 
 def raise_file_limit() -> int:
@@ -112,11 +141,12 @@ def print_banner(config: Config, info: StartInfo) -> None:
     lines.append(f"  Health     {urls.http_url}/health/ready\n")
     lines.append(f"  Metrics    {urls.http_url}/metrics\n")
     for code, name, instruments, simulated in info.markets:
-        label = " (simulated)" if simulated else ""
+        label = " (simulated)" if simulated and "simulated" not in name else ""
         lines.append(f"  Market     {code}: {name}, {_count(instruments, 'instrument')}{label}\n")
     for plugin in info.plugins:
-        reason = f" ({plugin['reason']})" if plugin["reason"] else ""
-        lines.append(f"  Plugin     {plugin['name']}: {plugin['state']}{reason}\n")
+        state, reason = str(plugin["state"]), str(plugin["reason"])
+        told = reason if reason.startswith(state) else f"{state} ({reason})" if reason else state
+        lines.append(f"  Plugin     {plugin['name']}: {told}\n")
     for name in info.users:
         lines.append(f"  User       {name}{_user_note(config, name)}\n")
     lines.append("Try:  zenithd watch XS01.XSX" if _has_demonstration(info) else "")

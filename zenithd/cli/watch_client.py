@@ -22,6 +22,7 @@ from zenithd.cli.watch_state import TRADES_SHOWN_MAX, InstrumentPicture, Rate
 
 CONNECT_SECONDS_MAX = 10.0
 REPLY_SECONDS_MAX = 40.0
+RECONNECT_SECONDS_MIN = 1.0
 RECONNECT_SECONDS_MAX = 8.0
 REFRESH_SECONDS = 0.2
 DISCONNECT_SECONDS_MAX = 2.0
@@ -30,7 +31,7 @@ SESSION_CLOSED = 4000
 """Close codes from here on forbid to reconnect (zenith-websocket 1.3)."""
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
-TOPICS = ("Security", "Levels", "Trades")
+SUBSCRIPTIONS = ("Security", "Levels", "Trades")
 
 
 class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ async def _draw_for_ever(watched: Watched, output: Output) -> None:
 async def _stay_connected(settings: WatchSettings, watched: Watched, output: Output) -> None:
     """Return when the first complete state was enough; connect again after every loss."""
     conversation = _Conversation(settings, watched, output)
-    pause = 1.0
+    pause = RECONNECT_SECONDS_MIN
     while True:
         logins = conversation.logins
         try:
@@ -122,7 +123,9 @@ async def _stay_connected(settings: WatchSettings, watched: Watched, output: Out
             reason = str(error)
         if not reason:
             return
-        pause = 1.0 if conversation.logins > logins else min(pause * 2, RECONNECT_SECONDS_MAX)
+        pause = (
+            RECONNECT_SECONDS_MIN if conversation.logins > logins else min(pause * 2, RECONNECT_SECONDS_MAX)
+        )
         watched.status = f"cut off ({reason}), connecting again in {pause:g} s"
         await trio.sleep(pause)
 
@@ -145,7 +148,18 @@ async def _connect_and_run(settings: WatchSettings, conversation: _Conversation)
     except ConnectionTimeout:
         raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s") from None
     except (HandshakeError, trio.BrokenResourceError, ssl.SSLError) as error:
-        raise _Unreachable(str(error.__cause__ or error) or "no WebSocket") from None
+        raise _Unreachable(_innermost(error)) from None
+
+
+def _innermost(error: BaseException) -> str:
+    """What really happened, without the layers around it."""
+    while True:
+        causes = error.exceptions if isinstance(error, BaseExceptionGroup) else (error.__cause__,)
+        if causes[0] is None:
+            break
+        error = causes[0]
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__
 
 
 def _tls_context(settings: WatchSettings) -> ssl.SSLContext | None:
@@ -223,7 +237,7 @@ class _Conversation:
 
     async def _subscribe(self, connection: WebSocketConnection) -> None:
         for number, symbol in enumerate(self._settings.symbols):
-            for topic in TOPICS:
+            for topic in SUBSCRIPTIONS:
                 await _send(
                     connection, Controller="Market", Topic=f"{topic}!{symbol}", Action="Sub", Confirm=True
                 )
@@ -251,11 +265,11 @@ class _Conversation:
             return
         topic, _, symbol = str(container.get("Topic", "")).partition("!")
         action, data = container.get("Action", "Publish"), container.get("Data")
-        if topic == "QueryTrades" and action == "Publish" and isinstance(data, list):
+        if topic == "QueryTrades" and action == "Publish":  # after an error too, then without data
             symbol = self._settings.symbols[container["TransactionID"]]
-            self._watched.pictures[symbol].apply_history(data)
+            self._watched.pictures[symbol].apply_history(data or [])
         picture = self._watched.pictures.get(symbol)
-        if picture is None or topic not in TOPICS:
+        if picture is None or topic not in SUBSCRIPTIONS:
             return
         if action == "Error":
             picture.problems[topic] = str(data)
@@ -266,7 +280,7 @@ class _Conversation:
 
     def _refuse_if_nothing_is_visible(self) -> None:
         pictures = self._watched.pictures.values()
-        if all(picture.problems and not picture.complete for picture in pictures):
+        if not any(picture.complete & set(SUBSCRIPTIONS) for picture in pictures):
             reasons = [f"{picture.symbol}: {next(iter(picture.problems.values()))}" for picture in pictures]
             raise OperatorFault(f"nothing can be watched; the daemon answers {', '.join(reasons)}")
 

@@ -18,7 +18,7 @@ from zenithd.cli.watch_state import InstrumentPicture
 
 LEVELS_SHOWN = 10
 TRADES_SHOWN = 10
-BAR_CELLS = 12
+BAR_CELLS = 8
 PANEL_WIDTH = 74
 
 _BID, _ASK, _QUIET = "green", "red", "dim"
@@ -91,49 +91,57 @@ def render(watched: Watched, now: float) -> RenderableType:
 
 
 def _render_instrument(picture: InstrumentPicture) -> Panel:
-    parts: list[RenderableType] = [_headline(picture.security), _figures(picture.security)]
+    decimals = _decimals(picture)
+    parts: list[RenderableType] = [
+        _headline(picture.security, decimals),
+        _figures(picture.security, decimals),
+    ]
     parts += [Text(f"{topic}: {code}", style="yellow") for topic, code in picture.problems.items()]
-    parts.append(_book(picture))
-    parts.append(_trades(picture))
+    parts += [_book(picture, decimals), _trades(picture, decimals)]
     title = Text(picture.symbol, style="bold")
     return Panel(Group(*parts), title=title, width=PANEL_WIDTH)
 
 
-def _headline(security: dict[str, Any]) -> Text:
+def _headline(security: dict[str, Any], decimals: int) -> Text:
     last, close = security.get("Last"), security.get("Close")
-    line = Text.assemble(
-        (str(security.get("Name") or ""), "bold"), "  ", f"{security.get('TradingState', '')}  "
-    )
+    line = Text.assemble((str(security.get("Name") or ""), "bold"), f"  {security.get('TradingState', '')}  ")
     if last is not None:
         change = f" {(last - close) / close:+.2%}" if close else ""
         colour = {"Up": _BID, "Down": _ASK}.get(str(security.get("Trend")), "")
-        line.append(f"{_number(last)}{change}", style=f"bold {colour}".strip())
+        line.append(f"{_price(last, decimals)}{change}", style=f"bold {colour}".strip())
         line.append(f" {security.get('Currency') or ''}")
     return line
 
 
-def _figures(security: dict[str, Any]) -> Text:
-    names = (("Open", "open"), ("High", "high"), ("Low", "low"), ("Close", "close"), ("VWAP", "average"))
-    parts = [f"{label} {_number(security[name])}" for name, label in names if security.get(name) is not None]
-    if security.get("NumberOfTrades") is not None:
-        parts.append(f"{_number(security.get('Volume', 0))} in {_number(security['NumberOfTrades'])} trades")
-    return Text("  ".join(parts), style=_QUIET)
+def _figures(security: dict[str, Any], decimals: int) -> Text:
+    names = ("Open", "High", "Low", "Close")
+    parts = [
+        f"{name.lower()} {_price(security[name], decimals)}"
+        for name in names
+        if security.get(name) is not None
+    ]
+    if security.get("NumberOfTrades"):
+        parts.append(f"volume {_number(security.get('Volume', 0))} in {_number(security['NumberOfTrades'])}")
+    return Text("  ".join(parts), style=_QUIET, no_wrap=True, overflow="ellipsis")
 
 
-def _book(picture: InstrumentPicture) -> Table:
-    table = Table(box=None, pad_edge=False, expand=True)
-    for name, style in (("Orders", _QUIET), ("Bid size", _BID), ("", _BID), ("Bid", f"bold {_BID}")):
-        table.add_column(name, justify="right", style=style)
-    for name, style in (("Ask", f"bold {_ASK}"), ("", _ASK), ("Ask size", _ASK), ("Orders", _QUIET)):
-        table.add_column(name, justify="left", style=style)
+def _book(picture: InstrumentPicture, decimals: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    bid = (("Orders", 6, _QUIET), ("Bid size", 9, _BID), ("", BAR_CELLS, _BID), ("Bid", 8, f"bold {_BID}"))
+    ask = (("Ask", 8, f"bold {_ASK}"), ("", BAR_CELLS, _ASK), ("Ask size", 9, _ASK), ("Orders", 6, _QUIET))
+    for name, width, style in bid:
+        table.add_column(name, width=width, justify="right", style=style, no_wrap=True)
+    for name, width, style in ask:
+        table.add_column(name, width=width, justify="left", style=style, no_wrap=True)
     bids, asks = picture.side("Bid")[:LEVELS_SHOWN], picture.side("Ask")[:LEVELS_SHOWN]
     largest = max([float(level.get("Volume") or 0) for level in (*bids, *asks)], default=0)
     for row in range(LEVELS_SHOWN):
-        table.add_row(*_level_cells(bids, row, largest), *reversed(_level_cells(asks, row, largest)))
+        bid_cells, ask_cells = (_level_cells(side, row, largest, decimals) for side in (bids, asks))
+        table.add_row(*bid_cells, *reversed(ask_cells))
     return table
 
 
-def _level_cells(levels: list[dict[str, Any]], row: int, largest: float) -> list[str]:
+def _level_cells(levels: list[dict[str, Any]], row: int, largest: float, decimals: int) -> list[str]:
     if row >= len(levels):
         return [""] * 4
     level = levels[row]
@@ -141,25 +149,37 @@ def _level_cells(levels: list[dict[str, Any]], row: int, largest: float) -> list
     bar = "█" * round(BAR_CELLS * float(volume or 0) / largest) if largest else ""
     hidden = "+" if level.get("HasUndisclosed") else ""
     size = "" if volume is None else f"{_number(volume)}{hidden}"
-    price = "rest" if level.get("Price") is None else _number(level["Price"])
-    count = level.get("Count")
-    return ["" if count is None else _number(count), size, bar, price]
+    price = "rest" if level.get("Price") is None else _price(level["Price"], decimals)
+    return [_number(level.get("Count")), size, bar, price]
 
 
-def _trades(picture: InstrumentPicture) -> Table:
-    table = Table(box=None, pad_edge=False, expand=True)
-    table.add_column("Time", style=_QUIET)
-    table.add_column("Price", justify="right")
-    table.add_column("Quantity", justify="right")
-    table.add_column("Market", style=_QUIET)
+def _trades(picture: InstrumentPicture, decimals: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("Time", width=12, style=_QUIET)
+    table.add_column("Price", width=12, justify="right")
+    table.add_column("Quantity", width=12, justify="right")
+    table.add_column("Market", width=20, style=_QUIET)
     trades = list(picture.trades)[-TRADES_SHOWN:][::-1]
     for trade in trades:
         style = {"Bid": _BID, "Ask": _ASK}.get(str(trade.get("Side")), "")
-        cells = (_time(trade.get("Time")), _number(trade.get("Price")), _number(trade.get("Quantity")))
+        price = "" if trade.get("Price") is None else _price(trade["Price"], decimals)
+        cells = (_time(trade.get("Time")), price, _number(trade.get("Quantity")))
         table.add_row(*cells, str(trade.get("Market") or ""), style=style)
     for _ in range(TRADES_SHOWN - len(trades)):
         table.add_row("", "", "", "")
     return table
+
+
+def _decimals(picture: InstrumentPicture) -> int:
+    """As many as the finest price of the book has, so that prices stand under each other."""
+    prices = [level["Price"] for level in picture.levels.values() if level.get("Price") is not None]
+    return max(
+        (len(repr(price).partition(".")[2]) for price in prices if isinstance(price, float)), default=0
+    )
+
+
+def _price(value: Any, decimals: int) -> str:
+    return f"{value:,.{decimals}f}" if isinstance(value, int | float) else str(value)
 
 
 def _number(value: Any) -> str:

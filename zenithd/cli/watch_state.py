@@ -7,6 +7,9 @@ from typing import Any
 
 TRADES_SHOWN_MAX = 20
 
+TOPICS = frozenset({"Security", "Levels", "Trades", "QueryTrades"})
+"""What a picture is made of: three subscriptions, and the trades before."""
+
 
 class InstrumentPicture:
     """One instrument as the daemon's messages describe it (zenith-websocket 3.1.2, 3.1.4, 3.1.5).
@@ -16,7 +19,7 @@ class InstrumentPicture:
         levels: price levels by their id.
         trades: newest last.
         problems: error code by topic, for what cannot be subscribed to.
-        complete: topics whose first state has come.
+        complete: topics whose first state has come, QueryTrades among them.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -29,8 +32,8 @@ class InstrumentPicture:
 
     @property
     def is_complete(self) -> bool:
-        """True once each topic has sent its state or refused."""
-        return {"Security", "Levels", "Trades"} <= self.complete | set(self.problems)
+        """True once each topic has sent its state, or has refused."""
+        return self.complete | set(self.problems) >= TOPICS
 
     def side(self, side: str) -> list[dict[str, Any]]:
         """The levels of `Bid` or `Ask`, best first; a level without price (all the rest) is last."""
@@ -76,6 +79,7 @@ class InstrumentPicture:
 
     def apply_history(self, changes: list[dict[str, Any]]) -> None:
         """Put the answer of QueryTrades before the trades that came meanwhile."""
+        self.complete.add("QueryTrades")
         seen = {trade["ID"] for trade in self.trades}
         older = [change["Trade"] for change in changes if change["Trade"]["ID"] not in seen]
         self.trades = deque([*older, *self.trades], maxlen=TRADES_SHOWN_MAX)

@@ -22,7 +22,7 @@ from zenithd.market.changes import (
     TradeChange,
 )
 from zenithd.market.chart import Minute, merge_minutes, minute_bar
-from zenithd.market.contribution import Contribution
+from zenithd.market.contribution import Contribution, in_day
 from zenithd.market.security import SECURITY_FIELDS, SecurityRecord
 from zenithd.market.trade_tape import TradeTape
 
@@ -54,13 +54,25 @@ class BlendedInstrument:
     see every change of every source at once, before another source changes.
     """
 
-    __slots__ = ("_levels", "_security", "_tape", "contributions", "instrument", "is_active", "trading_date")
+    __slots__ = (
+        "_levels",
+        "_places",
+        "_security",
+        "_tape",
+        "contributions",
+        "id",
+        "instrument",
+        "is_active",
+        "trading_date",
+    )
 
     def __init__(
         self, instrument: Instrument, contributions: Sequence[Contribution], trading_date: date | None
     ) -> None:
+        self.id = instrument.id
         self.instrument = instrument
         self.contributions = contributions
+        self._places = {part.source: place for place, part in enumerate(contributions)}
         self.trading_date = trading_date
         self.is_active = False
         """True once something was read."""
@@ -106,16 +118,11 @@ class BlendedInstrument:
         if not self.is_active:
             self.is_active = True
             self._levels = BlendedLevels(self.contributions)
-            blend_security(self._security, SECURITY_FIELDS, self.contributions, self._today(), set())
+            blend_security(self._security, SECURITY_FIELDS, self.contributions, self.trading_date, set())
             self._make_tape()
 
     def _today(self) -> list[Contribution]:
-        """The sources that are in the blend's trading day, or know of no days."""
-        return [
-            part
-            for part in self.contributions
-            if part.market.trading_date is None or part.market.trading_date == self.trading_date
-        ]
+        return in_day(self.contributions, self.trading_date)
 
     def _make_tape(self) -> None:
         """Make the tape from the sources' tapes, by time; within a source in its own sequence."""
@@ -135,7 +142,7 @@ class BlendedInstrument:
 
         Where `changes` tell of a new day already, tape and security are up to date.
         """
-        place = next(n for n, part in enumerate(self.contributions) if part.source == source)
+        place = self._places[source]
         if changed.depth:
             self._apply_depth(place, changed.depth, changes.depth)
         if changed.levels:
@@ -149,7 +156,7 @@ class BlendedInstrument:
             # Which source traded last may change though no source's last price does.
             names = (*names, "last")
         if names:
-            blend_security(self._security, names, self.contributions, self._today(), changes.security)
+            blend_security(self._security, names, self.contributions, self.trading_date, changes.security)
 
     def start_day(self, trading_date: date | None) -> InstrumentChanges:
         """Begin a trading day of the blend; sources that are not in it yet drop out of the statistics."""
@@ -157,7 +164,7 @@ class BlendedInstrument:
         changes = InstrumentChanges(security_full=True)
         if self.is_active:
             blend_security(
-                self._security, SECURITY_FIELDS, self.contributions, self._today(), changes.security
+                self._security, SECURITY_FIELDS, self.contributions, self.trading_date, changes.security
             )
             self._make_tape()
             changes.trades.append(TradeChange(Op.INITIALISE, self._tape.newest_id))

@@ -80,30 +80,9 @@ class BlendedLevels:
     def _sum(self, level_id: str, parts: Sequence[PriceLevel | None]) -> PriceLevel | None:
         total: PriceLevel | None = None
         for contribution, part in zip(self._contributions, parts, strict=True):
-            if part is None:
-                continue
-            volume = None if part.volume is None else part.volume * contribution.quantity_factor
-            if total is None:
-                price = None if part.price is None else part.price * contribution.price_factor
-                total = PriceLevel(
-                    level_id,
-                    part.side,
-                    price,
-                    volume,
-                    part.count,
-                    part.has_undisclosed,
-                    contribution.source,
-                )
-            else:
-                undisclosed = _known_or(total.has_undisclosed, part.has_undisclosed)
-                total = PriceLevel(
-                    level_id,
-                    total.side,
-                    total.price,
-                    _known_sum(total.volume, volume),
-                    _known_sum(total.count, part.count),
-                    undisclosed,
-                )
+            if part is not None:
+                scaled = _scaled(level_id, part, contribution)
+                total = scaled if total is None else _add(total, scaled)
         return total
 
     def levels(self) -> list[PriceLevel]:
@@ -111,11 +90,28 @@ class BlendedLevels:
         return [blend.published for blend in self._blends.values() if blend.published is not None]
 
 
-def _known_sum(one: int | None, other: int | None) -> int | None:
-    """The sum; None, unavailable, if either is."""
-    return None if one is None or other is None else one + other
+def _scaled(level_id: str, part: PriceLevel, contribution: Contribution) -> PriceLevel:
+    """The level of one source in the blend's terms."""
+    price, volume = part.price, part.volume
+    return PriceLevel(
+        level_id,
+        part.side,
+        None if price is None else price * contribution.price_factor,
+        None if volume is None else volume * contribution.quantity_factor,
+        part.count,
+        part.has_undisclosed,
+        contribution.source,
+    )
 
 
-def _known_or(one: bool | None, other: bool | None) -> bool | None:
-    """True if either is; None if neither is known."""
-    return None if one is None and other is None else bool(one or other)
+def _add(one: PriceLevel, other: PriceLevel) -> PriceLevel:
+    """Both as one level, which has no market of its own; what one of them does not tell is unavailable."""
+    both_undisclosed = (one.has_undisclosed, other.has_undisclosed)
+    return PriceLevel(
+        one.id,
+        one.side,
+        one.price,
+        None if one.volume is None or other.volume is None else one.volume + other.volume,
+        None if one.count is None or other.count is None else one.count + other.count,
+        None if both_undisclosed == (None, None) else any(both_undisclosed),
+    )

@@ -8,10 +8,11 @@ it. Statistics come only from sources that are in the blend's trading day.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Final
 
 from zenithd.domain.market_data import Trend
-from zenithd.market.contribution import Contribution, scaled
+from zenithd.market.contribution import Contribution, in_day, scaled
 from zenithd.market.security import SecurityRecord
 
 Values = dict[str, object]
@@ -19,16 +20,21 @@ Parts = Sequence[Contribution]
 
 
 def blend_security(
-    record: SecurityRecord, names: Iterable[str], sources: Parts, today: Parts, changed: set[str]
+    record: SecurityRecord,
+    names: Iterable[str],
+    sources: Parts,
+    trading_date: date | None,
+    changed: set[str],
 ) -> None:
-    """Bring the groups that hold the named fields up to date; add what changed to `changed`.
-
-    `sources` are all sources of the blend, `today` those of them that are in its trading day.
-    """
-    groups = {_GROUP_OF[name] for name in names}
-    for group in groups:
-        parts = today if group in _STATISTICS else sources
-        record.update(group(parts), changed)
+    """Bring the groups that hold the named fields up to date; add what changed to `changed`."""
+    today: Parts | None = None
+    for group in {_GROUP_OF[name] for name in names}:
+        if group in _STATISTICS:
+            if today is None:
+                today = in_day(sources, trading_date)
+            record.update(group(today), changed)
+        else:
+            record.update(group(sources), changed)
 
 
 def _bid(parts: Parts) -> Values:

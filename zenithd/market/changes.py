@@ -128,6 +128,11 @@ class InstrumentChanges(msgspec.Struct, gc=False):
     security_full: bool = False
     """The whole security is to be sent: new day, new definition."""
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing changed."""
+        return not (self.levels or self.security or self.depth or self.trades or self.security_full)
+
 
 class Changes(msgspec.Struct, gc=False):
     """What a batch changed in a market."""

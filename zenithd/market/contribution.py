@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 import msgspec
 
 from zenithd.domain.events import TradeReported
@@ -146,6 +149,15 @@ class Contribution:
             )
             for minute in minutes
         ]
+
+
+def in_day(contributions: Sequence[Contribution], trading_date: date | None) -> list[Contribution]:
+    """Those whose market is in a trading day, or knows of no days."""
+    return [
+        part
+        for part in contributions
+        if part.market.trading_date is None or part.market.trading_date == trading_date
+    ]
 
 
 def scaled(value: int | None, factor: int) -> int | None:

@@ -30,7 +30,7 @@ from zenithd.market.venue_instrument import VenueInstrument
 
 EVENTS_MAX: Final = 5_000_000
 """Held events, at 10 to 30 bytes each, unless the owner says otherwise."""
-EVENTS_PER_STEP: Final = 2_000
+EVENTS_PER_STEP: Final = 500
 """Events after which `due` returns although more may be due."""
 _ORDERS_AND_LEVELS: Final = (OrderAdded, OrderChanged, OrderRemoved, LevelChanged, BookCleared)
 _BOOK: Final = (*_ORDERS_AND_LEVELS, BestPricesChanged)
@@ -163,7 +163,7 @@ class DelayedMarket:
         return sorted(self._lost) if self._has_room() else []
 
     def due(self, now: int) -> Changes:
-        """Apply what is due. Returns after some thousand events: call again while `next_due() <= now`."""
+        """Apply what is due. Returns after some hundred events: call again while `next_due() <= now`."""
         events: list[MarketEvent] = []
         last_due = now
         while len(events) < EVENTS_PER_STEP:

@@ -64,24 +64,33 @@ class MixedMarket:
         """
         result = Changes(market=changes.market)
         if changes.market:
-            self.definition = blend_markets(self._code, [each.definition for each in self._sources])
-        if self._move_date():
-            result.market = result.new_day = True
-            for blend_id, blend in self.instruments.items():
-                if blend.is_active:
-                    result.instruments[blend_id] = blend.start_day(self.trading_date)
-                else:
-                    blend.trading_date = self.trading_date
-        relisted = {change.instrument.code for change in changes.symbols}
-        for code in sorted(relisted):
-            self._relist(code, result)
+            self._follow_market(result)
+        relisted: set[str] = set()
+        if changes.symbols:
+            relisted = {change.instrument.code for change in changes.symbols}
+            for code in sorted(relisted):
+                self._relist(code, result)
         for source_id, changed in changes.instruments.items():
-            found = self._blend_of.get(source_id)
-            if found is None or not found.is_active or found.instrument.code in relisted:
+            blend = self._blend_of.get(source_id)
+            if blend is None or not blend.is_active or (relisted and blend.instrument.code in relisted):
                 continue
-            blended = result.instruments.setdefault(found.instrument.id, InstrumentChanges())
-            found.apply(source, changed, blended)
+            blended = result.instruments.get(blend.id) or InstrumentChanges()
+            blend.apply(source, changed, blended)
+            if not blended.is_empty:
+                result.instruments[blend.id] = blended
         return result
+
+    def _follow_market(self, result: Changes) -> None:
+        """Take over the sources' definitions and the newest of their trading dates."""
+        self.definition = blend_markets(self._code, [each.definition for each in self._sources])
+        if not self._move_date():
+            return
+        result.new_day = True
+        for blend in self.instruments.values():
+            if blend.is_active:
+                result.instruments[blend.id] = blend.start_day(self.trading_date)
+            else:
+                blend.trading_date = self.trading_date
 
     def _id(self, code: str) -> InstrumentId:
         return instrument_id(code, self.definition.id)

@@ -231,9 +231,8 @@ class VenueMarket:
         instruments = changes.instruments
         for instrument_id, state in self._touched.items():
             state.finish()
-            changed = state.changes
-            if changed.security or changed.levels or changed.depth or changed.trades or changed.security_full:
-                instruments[instrument_id] = changed
+            if not state.changes.is_empty:
+                instruments[instrument_id] = state.changes
         self._touched.clear()
         self._faulty.clear()
         self._changes = Changes()

@@ -184,10 +184,6 @@ def codecs(nesting_max: int = NESTING_MAX) -> dict[Encoding, Codec]:
     return {codec.encoding: codec for codec in made}
 
 
-CODECS: dict[Encoding, Codec] = codecs()
-"""Codecs with the default nesting limit."""
-
-
 def choose_encoding(offered: Sequence[str]) -> Encoding | None:
     """The first offered subprotocol that there is, as the client lists them by preference."""
     for name in offered:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
 
 NANOSECONDS = 1_000_000_000
 TEXT_LENGTH_MAX = 64
@@ -65,15 +64,6 @@ class DateTimeFormatter:
         self._suffix = _offset_text(local)
         self._second = second
 
-    def format_day(self, time: int) -> str:
-        """`2016-01-20+10:00`: the local date of a time with the offset of that date's midnight (charts)."""
-        try:
-            local = (_EPOCH + timedelta(seconds=time // NANOSECONDS)).astimezone(self._zone)
-        except (OverflowError, ValueError) as error:
-            raise InvalidDate(f"no year for time {time}") from error
-        midnight = datetime(local.year, local.month, local.day, tzinfo=self._zone)
-        return midnight.date().isoformat() + _offset_text(midnight)
-
 
 def _offset_text(moment: datetime) -> str:
     if moment.tzinfo is UTC or getattr(moment.tzinfo, "key", "") == "UTC":
@@ -87,11 +77,6 @@ def _offset_text(moment: datetime) -> str:
 
 UTC_FORMATTER = DateTimeFormatter(UTC)
 """For times that belong to no market."""
-
-
-def format_date(day: date) -> str:
-    """`2014-02-11`."""
-    return day.isoformat()
 
 
 def parse_date_time(text: str, zone: tzinfo = UTC) -> int:
@@ -188,12 +173,3 @@ def format_expires_in(seconds: float) -> str:
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:02}:{minute:02}:{second:02}.{rest:07}"
-
-
-def zone_formatter(name: str) -> DateTimeFormatter:
-    """A formatter of an IANA time zone.
-
-    Raises:
-        ZoneInfoNotFoundError: no such zone.
-    """
-    return DateTimeFormatter(ZoneInfo(name))

@@ -154,7 +154,8 @@ class Session:
         """Take the oldest message that waited for a login; nothing if none can be taken."""
         if not self.ready:
             return []
-        return self._take(self._waiting.take(), now)
+        expired = self._expire(now) if now >= self._identity.expires else []
+        return expired + self._take(self._waiting.take(), now)
 
     def login_finished(self, ticket: int, login: Login | None, now: float) -> list[Command]:
         """Credentials were checked; None: rejected."""
@@ -288,8 +289,7 @@ class Session:
         else:
             rule, argument = found
             return self._subscriptions.subscribe(rule, message.topic, argument, message.confirm, now)
-        confirm = message.confirm and message.topic != ""
-        return failed(message.controller, message.topic, (code,), confirm)
+        return failed(message.controller, message.topic, (code,), message.confirm)
 
     def _unsubscribe(self, message: Message, now: float) -> list[Command]:
         if not message.topic:

@@ -148,9 +148,9 @@ def may_use(rule: Rule, access: Access) -> bool:
 
 
 def failed(controller: str, topic: str, reasons: tuple[str, ...], confirm: bool) -> list[Command]:
-    """What a Sub that failed is told: Errors, and the outcome if it asked for one."""
+    """What a Sub that failed is told: Errors, and the outcome if it asked for one and named a topic."""
     commands: list[Command] = [Send(container.error(controller, topic, reason)) for reason in reasons]
-    if confirm:
+    if confirm and topic:
         commands.append(Send(container.not_subscribed(controller, topic, reasons)))
     return commands
 

@@ -223,8 +223,3 @@ TOPICS = TopicTable(
     ]
 )
 """The complete table."""
-
-
-def find_rule(controller: str, topic: str, kind: Kind) -> tuple[Rule, str | None] | None:
-    """`TOPICS.find`: the rule and the argument of a topic as sent."""
-    return TOPICS.find(controller, topic, kind)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from binance_samples import MIDNIGHT, NaiveBook, NaiveSymbol, Prices, recorded_lines
 
 from zenithd.domain.events import (
     GapDetected,
-    LevelChanged,
     MarketEvent,
     Stream,
     TradeReported,
@@ -19,8 +18,11 @@ from zenithd.domain.events import (
 from zenithd.domain.identifiers import MarketId
 from zenithd.domain.instrument import Instrument
 from zenithd.market.venue import VenueMarket
-from zenithd_binance.capture import CaptureFault, CaptureLine, SymbolCapture, read_line
+from zenithd.plugin import Item
+from zenithd.plugin.joining import StreamJoin
+from zenithd_binance.capture import CaptureFault, CaptureLine, read_line
 from zenithd_binance.listing import Listed, market_definition
+from zenithd_binance.parse import FUTURES_RULES, SPOT_RULES, FrameFault, FrameParser
 
 BEGIN = MIDNIGHT * 1_000_000
 
@@ -44,7 +46,11 @@ class Replay:
 
     def __init__(self, code: str = "BTCUSDT", is_spot: bool = True, begin: int = BEGIN) -> None:
         self.instrument = listed(code, is_spot).instrument
-        self.capture = SymbolCapture(listed(code, is_spot), is_spot, begin)
+        rules = SPOT_RULES if is_spot else FUTURES_RULES
+        self.parser = FrameParser(MarketId(self.instrument.market), rules, begin)
+        self.parser.relist([listed(code, is_spot)])
+        self.join = StreamJoin(rules, deltas_max=1000, trade_ids_gapless=True)
+        self.join.begin(self.instrument.id, newest_trade_id=0)
         self.market = VenueMarket(market_definition(str(self.instrument.market), is_spot, ()))
         self.market.redefine(self.market.definition, [self.instrument])
         self.others: list[MarketEvent] = []
@@ -54,11 +60,19 @@ class Replay:
     def play(self, lines: Iterable[tuple[int, bytes | str]]) -> None:
         for received, body in lines:
             encoded = body.encode() if isinstance(body, str) else body
-            events = self.capture.events(CaptureLine(received, encoded))
+            events = self.join.take(self.items(received, encoded)).events
             changes = self.market.apply(events, received)
             assert not changes.faults
             self.trades += sum(isinstance(event, TradeReported) for event in events)
             self.others += [event for event in events if isinstance(event, GapDetected | TradingDayStarted)]
+
+    def items(self, received: int, body: bytes) -> Sequence[Item]:
+        try:
+            if body.startswith(b'{"lastUpdateId"'):
+                return (self.parser.snapshot(self.instrument.code, body),)
+            return self.parser.parse(body, received)
+        except FrameFault as fault:
+            return fault.remedy
 
     def prices(self) -> Prices:
         sides: Prices = ({}, {})
@@ -200,10 +214,3 @@ def test_lines() -> None:
 def test_what_is_no_line_is_refused(line: bytes) -> None:
     with pytest.raises(CaptureFault, match="no capture line"):
         read_line(line)
-
-
-def test_levels_are_the_only_book_events() -> None:
-    symbol, replay = NaiveSymbol(), Replay()
-    events = replay.capture.events(CaptureLine(BEGIN, symbol.book.snapshot()))
-    assert [type(event).__name__ for event in events[:1]] == ["BookCleared"]
-    assert all(isinstance(event, LevelChanged) for event in events[1:])

@@ -39,7 +39,7 @@ async def test_addresses() -> None:
     await usdm.depth("BTCUSDT", 500)
     await usdm.klines("BTCUSDT", "1m", 100, end=7)
     assert seen == [
-        "https://venue.example/api/v3/exchangeInfo",
+        "https://venue.example/api/v3/exchangeInfo?showPermissionSets=false",
         "https://venue.example/api/v3/depth?symbol=BTCUSDT&limit=1000",
         "https://venue.example/fapi/v1/depth?symbol=BTCUSDT&limit=500",
         "https://venue.example/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=100&endTime=7",

@@ -12,6 +12,7 @@ from binance_samples import NaiveSymbol, recorded_lines
 from test_binance_source import LiveVenue, running, settled
 
 from zenithd.domain.events import TradingDayStarted
+from zenithd.domain.market_data import FeedStatus
 from zenithd.testing import FakeClock, MemoryDaemon, Request, Response, network_clock
 
 LINES = 3000
@@ -85,8 +86,8 @@ async def test_undisturbed(clock: trio.testing.MockClock, code: str, is_spot: bo
     async with following(code, is_spot) as (venue, daemon):
         await venue.play(0)
         await settled(daemon, venue)
+        await daemon.wait_until(lambda: daemon.trade_ids(venue.instrument) == venue.trades, "all trades")
         assert daemon.gaps == 0
-        assert daemon.trade_ids(venue.instrument) == venue.trades
         assert [str(event.trading_date) for event in daemon.events(TradingDayStarted)] == ["2024-08-08"]  # type: ignore[union-attr]
 
 
@@ -110,8 +111,8 @@ async def test_repeats(clock: trio.testing.MockClock, code: str, is_spot: bool) 
         await venue.play(MIDDLE - LOST, MIDDLE)
         await venue.play(MIDDLE - LOST // 2)
         await settled(daemon, venue)
+        await daemon.wait_until(lambda: daemon.trade_ids(venue.instrument) == venue.trades, "all trades")
         assert daemon.gaps == 0
-        assert daemon.trade_ids(venue.instrument) == venue.trades
 
 
 @recordings
@@ -134,7 +135,8 @@ async def test_stall(clock: trio.testing.MockClock, code: str, is_spot: bool) ->
         await venue.subscribed(connections=2)
         await venue.play(MIDDLE + LOST)
         await settled(daemon, venue)
-        assert f"no message for {STALL_SECONDS_MAX} s" in [status.reason for status in daemon.statuses]
+        statuses = [status.status for status in daemon.statuses]
+        assert statuses[-2:] == [FeedStatus.IMPAIRED, FeedStatus.ACTIVE]
 
 
 @recordings

@@ -25,7 +25,7 @@ from zenithd.testing import (
 )
 from zenithd_binance import BinanceConfig, SpotSource, UsdmSource
 from zenithd_binance.config import SpotSettings, UsdmSettings
-from zenithd_binance.plugin import BinanceSource
+from zenithd_binance.source import BinanceSource
 
 
 @pytest.fixture

@@ -103,8 +103,7 @@ async def test_unreadable_lines_are_noted_once_and_the_rest_is_played(tmp_path: 
     assert notes[1] == "2 messages could not be read"
 
 
-async def test_a_line_without_a_time_ends_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenithd_replay.binance_recording.SAMPLE_BYTES", 100)
+async def test_a_line_without_a_time_ends_its_file(tmp_path: Path) -> None:
     daemon, notes = await play(tmp_path, [*FIRST_DAY, b"hello\n", *SECOND_DAY])
     assert book(daemon) == ({10.0: 3.0, 9.99: 1.0}, {10.05: 2.0, 10.06: 4.0})
     position = sum(len(line) for line in FIRST_DAY)

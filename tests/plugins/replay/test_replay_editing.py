@@ -49,7 +49,7 @@ def edit(editor: Editor, *events: MarketEvent) -> Sequence[MarketEvent]:
 
 def test_what_needs_no_change_stays_the_same_object() -> None:
     plain = editor()
-    events = [DAY, LevelChanged(ABC, Side.BID, 1, 2), trade(5)]
+    events: list[MarketEvent] = [DAY, LevelChanged(ABC, Side.BID, 1, 2), trade(5)]
     edited = edit(plain, *events)
     assert list(edited) == events
     assert edited[2] is events[2]

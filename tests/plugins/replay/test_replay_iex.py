@@ -41,7 +41,8 @@ from zenithd.domain.events import (
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.market_data import Affects, Side, TradeFlag
 from zenithd_replay import iex_market
-from zenithd_replay.iex import DeepParser, DeepScan
+from zenithd_replay.iex import DeepParser
+from zenithd_replay.iex_scan import DeepScan
 from zenithd_replay.pcap import Packet
 
 MARKET = MarketId("IEX[Sample]")

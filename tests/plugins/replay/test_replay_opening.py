@@ -84,20 +84,36 @@ def test_captures_without_deep_are_named(tmp_path: Path) -> None:
         open_files(ReplayConfig(files=(other,)))
 
 
-def test_damage_of_every_kind_is_noted_after_what_is_readable(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+def test_a_torn_file_is_played_to_the_tear_which_is_noted(tmp_path: Path, kind: str) -> None:
     capture = deep_capture([trading_status("ABC", "T")], [bid("ABC", 1, 1)], [bid("ABC", 2, 1)])
-    packed = gzip.compress(capture)
-    for name, content in {
-        "torn": capture[:-5],
-        "torn gzip": packed[:-20],
-        "flipped gzip": packed[:-6] + bytes([packed[-6] ^ 1]) + packed[-5:],
-    }.items():
-        opened = open_files(ReplayConfig(files=(write(tmp_path / name, content),)))
-        notes: list[str] = []
-        events = [event for record in opened.records(notes.append) for event in record.events]  # type: ignore[union-attr]
-        assert len(events) >= 2, name
-        assert len(notes) == 1
-        assert str(tmp_path / name) in notes[0]
+    torn = capture[:-5] if kind == "plain" else gzip.compress(capture)[:-12]
+    path = write(tmp_path / "torn", torn)
+    notes: list[str] = []
+    records = list(open_files(ReplayConfig(files=(path,))).records(notes.append))
+    assert len(records) == 2
+    assert len(notes) == 1
+    assert "torn tail" in notes[0]
+    assert str(path) in notes[0]
+
+
+def test_a_damaged_gzip_file_is_told(tmp_path: Path) -> None:
+    packed = gzip.compress(b"".join(spot_trade(NOON + n, n, "1.0", f"{n * n}.0") for n in range(1, 30_000)))
+    assert len(packed) > 100_000
+    path = write(tmp_path / "damaged", packed[:-6] + bytes([packed[-6] ^ 1]) + packed[-5:])
+    notes: list[str] = []
+    records = list(open_files(ReplayConfig(files=(path,))).records(notes.append))
+    assert len(records) > 20_000
+    assert "the compressed data are damaged" in notes[-1] or "the compressed data are damaged" in notes[-2]
+
+
+def test_joined_gzip_files_are_one(tmp_path: Path) -> None:
+    capture = deep_capture([bid("ABC", 1, 1)], [bid("ABC", 2, 1)])
+    packed = gzip.compress(capture[:50]) + gzip.compress(b"") + gzip.compress(capture[50:])
+    opened = open_files(ReplayConfig(files=(write(tmp_path / "joined", packed),)))
+    notes: list[str] = []
+    assert len(list(opened.records(notes.append))) == 2
+    assert notes == []
 
 
 @pytest.mark.parametrize("settings", [{"market": "A+B"}, {"market": "["}, {"start": "noon"}])

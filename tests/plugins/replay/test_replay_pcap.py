@@ -70,8 +70,8 @@ def test_pcapng_sections_may_follow_each_other_in_another_byte_order() -> None:
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.data())
 def test_every_torn_tail_is_told_after_all_whole_packets(payloads: list[bytes], data: st.DataObject) -> None:
-    make = data.draw(st.sampled_from([pcap, pcapng]))
-    file = make([(TIME, udp(payload)) for payload in payloads])
+    frames = [(TIME, udp(payload)) for payload in payloads]
+    file = data.draw(st.sampled_from([pcap(frames), pcapng(frames)]))
     length = data.draw(st.integers(0, len(file)))
     found, damage = payloads_of(file[:length])
     assert found == payloads[: len(found)]
@@ -90,8 +90,8 @@ def test_anything_else_is_refused_and_nothing_else_is_raised(file: bytes) -> Non
 
 @given(st.data())
 def test_flipped_bytes_give_packets_or_damage(data: st.DataObject) -> None:
-    make = data.draw(st.sampled_from([pcap, pcapng]))
-    file = bytearray(make([(TIME, udp(b"one")), (TIME, udp(b"two"))]))
+    frames = [(TIME, udp(b"one")), (TIME, udp(b"two"))]
+    file = bytearray(data.draw(st.sampled_from([pcap(frames), pcapng(frames)])))
     for _ in range(data.draw(st.integers(1, 4))):
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
     read(bytes(file))
