@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from zenithd.config import LoggingSettings
-from zenithd.logs import CHATTY, configure_logs, set_level
+from zenithd.logs import CHATTY, SELF_FEEDING, configure_logs, set_level
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def restored_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in CHATTY:
+    for name in (*CHATTY, SELF_FEEDING):
         logging.getLogger(name).setLevel(logging.NOTSET)
     logging.captureWarnings(False)
     structlog.contextvars.clear_contextvars()
@@ -109,6 +109,7 @@ def test_chatty_libraries_are_heard_only_at_debug() -> None:
     logging.getLogger("httpx2").warning("two")
     set_level("debug")
     logging.getLogger("httpx2").info("three")
+    logging.getLogger("watchfiles.main").info("a log file changed")
     assert [line["event"] for line in lines(stream)] == ["two", "three"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,6 +16,16 @@ from zenithd.supervisor import Attempt, Supervised, SupervisionSettings, supervi
 
 SETTINGS = SupervisionSettings(restarts_max=3, restart_window_seconds=1000.0, stop_seconds_max=5.0)
 HERE = {__name__: "example"}
+PLACE = "/".join([*__name__.split(".")[:-1], "test_supervisor.py"])
+"""How this file is shown, imported by itself or as part of a package."""
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Tracebacks of failures that are meant to happen are not rendered."""
+    with structlog.testing.capture_logs():
+        yield
+
 
 Behaviour = Callable[[Attempt], Awaitable[None]]
 
@@ -100,7 +110,7 @@ async def test_exception_becomes_impaired_with_cause_and_place(
 
     record = await run_to_the_end(fail)
     impaired = [status for _, status in record.statuses if status.state is PluginState.IMPAIRED]
-    assert impaired[0].reason.startswith("ValueError: bad price (test_supervisor.py:")
+    assert impaired[0].reason.startswith(f"ValueError: bad price ({PLACE}:")
     assert record.last.reason.startswith("given up after 3 restarts within 1000 s: ValueError: bad price")
     assert record.last.restarts == 3
     assert len(record.attempts) == 4
@@ -144,7 +154,7 @@ async def test_groups_from_nurseries_are_described_by_their_first_member(
             nursery.start_soon(fail, "one of two")
 
     record = await run_to_the_end(fail_twice)
-    assert "RuntimeError: one of two (test_supervisor.py:" in record.last.reason
+    assert f"RuntimeError: one of two ({PLACE}:" in record.last.reason
     assert record.last.reason.endswith(", and 1 more")
 
 
@@ -201,7 +211,7 @@ async def test_source_that_does_not_start_is_impaired_and_its_line_is_named(
     record = await run_to_the_end(hang)
     times = [time for time, status in record.statuses if status.state is PluginState.IMPAIRED]
     assert times[0] - record.statuses[0][0] == SETTINGS.start_seconds_max
-    assert "did not start within 10 s; it waits in test_supervisor.py:" in record.last.reason
+    assert f"did not start within 10 s; it waits in {PLACE}:" in record.last.reason
     assert len(record.attempts) == 4
 
 
@@ -215,7 +225,7 @@ async def test_line_of_the_innermost_task_is_named(autojump_clock: trio.testing.
 
     record = await run_to_the_end(hang)
     line = wait_within.__code__.co_firstlineno + 1
-    assert f"it waits in test_supervisor.py:{line}" in record.last.reason
+    assert f"it waits in {PLACE}:{line}" in record.last.reason
 
 
 async def test_declared_source_may_take_its_time(autojump_clock: trio.testing.MockClock) -> None:
@@ -280,16 +290,18 @@ async def test_source_that_swallows_its_cancellation_is_left_behind_and_named(
     record = Record(ignore_cancellation)
     with structlog.testing.capture_logs() as logs:
         async with trio.open_nursery() as host:
-            async with trio.open_nursery() as supervision:
-                supervision.start_soon(supervise, record.supervised(), SETTINGS, random.Random(1), host)
-                await trio.testing.wait_all_tasks_blocked()
-                began = trio.current_time()
-                supervision.cancel_scope.cancel()
-            assert trio.current_time() - began == SETTINGS.stop_seconds_max
-            assert record.last.state is PluginState.STOPPED
-            assert record.last.reason.startswith("did not stop within 5 s; it waits in test_supervisor.py:")
-            assert record.attempts[0].is_over
-            release.set()
+            try:
+                async with trio.open_nursery() as supervision:
+                    supervision.start_soon(supervise, record.supervised(), SETTINGS, random.Random(1), host)
+                    await trio.testing.wait_all_tasks_blocked()
+                    began = trio.current_time()
+                    supervision.cancel_scope.cancel()
+                assert trio.current_time() - began == SETTINGS.stop_seconds_max
+                assert record.last.state is PluginState.STOPPED
+                assert record.last.reason.startswith(f"did not stop within 5 s; it waits in {PLACE}:")
+                assert record.attempts[0].is_over
+            finally:
+                release.set()
     (named,) = [entry for entry in logs if entry["log_level"] == "error"]
     assert named["plugin"] == "example"
 
@@ -305,13 +317,15 @@ async def test_source_that_neither_starts_nor_stops_is_given_up_and_not_doubled(
 
     record = Record(hang_shielded)
     async with trio.open_nursery() as host:
-        await supervise(record.supervised(), SETTINGS, random.Random(1), host)
-        assert len(record.attempts) == 1
-        assert record.last.state is PluginState.IMPAIRED
-        assert "not restarted: did not stop within 5 s" in record.last.reason
-        record.attempts[0].declared()
-        assert record.last.state is PluginState.IMPAIRED
-        release.set()
+        try:
+            await supervise(record.supervised(), SETTINGS, random.Random(1), host)
+            assert len(record.attempts) == 1
+            assert record.last.state is PluginState.IMPAIRED
+            assert "not restarted: did not stop within 5 s" in record.last.reason
+            record.attempts[0].declared()
+            assert record.last.state is PluginState.IMPAIRED
+        finally:
+            release.set()
 
 
 async def test_cancelled_host_stops_the_source(autojump_clock: trio.testing.MockClock) -> None:

@@ -8,8 +8,12 @@ from types import FrameType, ModuleType
 
 import pytest
 import trio
+import trio.testing
 
 from zenithd.watchdog import Stall, Watchdog
+
+PLACE = "/".join([*__name__.split(".")[:-1], "test_watchdog.py"])
+"""How this file is shown, imported by itself or as part of a package."""
 
 
 class Times:
@@ -54,10 +58,11 @@ def test_stall_is_reported_once_and_when_it_ends() -> None:
     begun, ended = times.reports
     assert (ended.seconds, ended.ended) == (3.0, True)
     assert begun.place is not None
-    assert (begun.place.plugin, begun.place.file) == ("example", "test_watchdog.py")
+    assert (begun.place.plugin, begun.place.file) == ("example", PLACE)
     assert ended.place == begun.place
-    assert str(begun).startswith("the loop has not turned for 1.000 s; it is held by plugin example in test_")
-    assert str(ended).startswith("the loop turns again after 3.000 s; it was held by plugin example in test_")
+    where = f"held by plugin example in {PLACE}:"
+    assert str(begun).startswith(f"the loop has not turned for 1.000 s; it is {where}")
+    assert str(ended).startswith(f"the loop turns again after 3.000 s; it was {where}")
 
 
 def test_next_stall_is_reported_again() -> None:

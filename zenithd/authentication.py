@@ -18,6 +18,7 @@ from zenithd.server.head import Head, Peer
 from zenithd.sessions.limits import AddressLimits, address_group
 from zenithd.tokens import TokenFault, TokenSigner
 from zenithd.wire.commands import Login, LoginKind, LoginRequest
+from zenithd.wire.identity import decode_access_token
 
 BEARER = "Bearer"
 BASIC = "BasicAuth"
@@ -77,7 +78,8 @@ class Authentication:
     async def check_header(self, head: Head, peer: Peer) -> Login | None:
         """Check the Authorization header, `<Provider> <AccessToken>` (zenith-websocket 1.1)."""
         provider, _, token = (head.header(b"authorization") or "").strip().partition(" ")
-        request = LoginRequest(kind=LoginKind.TOKEN, provider=provider, access_token=token.strip())
+        token = decode_access_token(token.strip())
+        request = LoginRequest(kind=LoginKind.TOKEN, provider=provider, access_token=token)
         return await self.check(request, peer)
 
     async def _check(self, request: LoginRequest, peer: Peer) -> Login | None:

@@ -18,8 +18,11 @@ import structlog
 
 from zenithd.config import LoggingSettings
 
-CHATTY = ("httpx2", "httpcore2", "trio-websocket", "watchfiles", "hpack")
+CHATTY = ("httpx2", "httpcore2", "trio-websocket", "hpack")
 """Libraries that tell every request or frame at INFO; they are heard only at debug."""
+
+SELF_FEEDING = "watchfiles"
+"""Heard only from WARNING on: it tells of every changed file, a log file in a watched folder among them."""
 
 _SECRET_KEYS = frozenset({"password", "client_secret", "token", "access_token", "authorization"})
 
@@ -66,6 +69,7 @@ def set_level(level: str) -> None:
     """Change the least level that is written, also while the daemon runs."""
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.getLogger().setLevel(number)
+    logging.getLogger(SELF_FEEDING).setLevel(logging.WARNING)
     for name in CHATTY:
         logging.getLogger(name).setLevel(number if number <= logging.DEBUG else max(number, logging.WARNING))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from zenithd.domain.identifiers import MarketId, parse_market
 from zenithd.domain.instrument import Instrument
 from zenithd.domain.market_data import Bar
@@ -13,7 +11,7 @@ from zenithd.plugin import HistorySource, HistorySourceContext, VenueFault
 from zenithd_binance.client import SPOT_INTERFACE, USDM_INTERFACE, RestClient
 from zenithd_binance.config import BinanceConfig
 from zenithd_binance.fixed_point import NumberFault, cut_off
-from zenithd_binance.payloads import KlineRow, decode_klines, nanoseconds
+from zenithd_binance.payloads import UNREADABLE, KlineRow, decode_klines, nanoseconds
 
 INTERVALS = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 86_400: "1d"}
 """The venue's names of periods, by seconds."""
@@ -68,7 +66,7 @@ class BinanceHistory(HistorySource[BinanceConfig]):
 def _read(body: bytes, instrument: Instrument) -> list[KlineRow]:
     try:
         return decode_klines(body)
-    except msgspec.MsgspecError as fault:
+    except UNREADABLE as fault:
         raise VenueFault(f"klines of {instrument.id}: {fault}") from fault
 
 

@@ -26,6 +26,7 @@ from zenithd_binance.day_statistics import DayTotals
 from zenithd_binance.fixed_point import NumberFault, cut_off
 from zenithd_binance.listing import Listed
 from zenithd_binance.payloads import (
+    UNREADABLE,
     Frame,
     KlineRow,
     Levels,
@@ -155,7 +156,7 @@ class FrameParser:
         """
         try:
             envelope = decode_frame(frame)
-        except msgspec.MsgspecError as fault:
+        except UNREADABLE as fault:
             raise ConnectionFault(f"unreadable frame: {fault}") from fault
         found = self._readers.get(envelope.stream) or self._find_reader(envelope)
         if found is None:
@@ -163,7 +164,7 @@ class FrameParser:
         reader, symbol = found
         try:
             return reader(symbol, envelope.data, received)
-        except (msgspec.MsgspecError, NumberFault) as fault:
+        except (*UNREADABLE, NumberFault) as fault:
             reason = f"{envelope.stream}: {fault}"
             is_book = reader == self._depth
             raise FrameFault(reason, (Resynchronise(symbol.id, reason),) if is_book else ()) from fault
@@ -179,16 +180,14 @@ class FrameParser:
         return self._read_snapshot(symbol, body)
 
     def begin(self, code: str) -> None:
-        """A symbol is subscribed on a new connection; numbers of best prices may have begun anew."""
+        """A symbol is subscribed anew: numbers of best prices may have begun again, trades may be missed.
+
+        Its statistics rest until the next bar tells them.
+        """
         symbol = self._symbols.get(code.lower())
         if symbol is not None:
             symbol.ticker_update = symbol.book_update = 0
             symbol.ahead_since = None
-
-    def forget_statistics(self, code: str) -> None:
-        """A symbol is wanted again: trades were missed, so that its statistics begin with the next bar."""
-        symbol = self._symbols.get(code.lower())
-        if symbol is not None:
             symbol.statistics.begin_day()
 
     def hold(self, code: str) -> None:
@@ -225,7 +224,7 @@ class FrameParser:
             events: list[LevelChanged] = []
             _append_levels(events, symbol, Side.BID, depth.bids)
             _append_levels(events, symbol, Side.ASK, depth.asks)
-        except (msgspec.MsgspecError, NumberFault) as fault:
+        except (*UNREADABLE, NumberFault) as fault:
             raise FrameFault(f"snapshot of {symbol.id}: {fault}") from fault
         symbol.coverage = coverage_of(events, self._levels_max)
         return BookSnapshot(instrument=symbol.id, events=events, last=depth.lastUpdateId)
@@ -241,7 +240,7 @@ class FrameParser:
             rows: list[KlineRow] = decode_klines(body)
             before = [row for row in rows if nanoseconds(row.begin) == self._day_begin - DAY]
             close = symbol.prices[before[-1].close] if before else None
-        except (msgspec.MsgspecError, NumberFault) as fault:
+        except (*UNREADABLE, NumberFault) as fault:
             raise FrameFault(f"daily bars of {code}: {fault}") from fault
         return None if close is None else SecurityChanged(instrument=symbol.id, close=close)
 

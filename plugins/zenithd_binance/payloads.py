@@ -162,6 +162,9 @@ class KlineRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trades: int
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What the decoders raise: wrong form, bytes that are no text, nesting without end."""
+
 decode_frame = msgspec.json.Decoder(Frame).decode
 decode_depth_update = msgspec.json.Decoder(DepthUpdate).decode
 decode_book_ticker = msgspec.json.Decoder(BookTicker).decode

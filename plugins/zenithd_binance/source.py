@@ -39,7 +39,7 @@ from zenithd_binance.parse import (
     FrameParser,
     Notices,
 )
-from zenithd_binance.payloads import decode_exchange_information
+from zenithd_binance.payloads import UNREADABLE, decode_exchange_information
 
 DAY_GRACE_NANOSECONDS = 5_000_000_000
 """Nothing of the new day came for so long after midnight: it begins by our own clock."""
@@ -101,19 +101,23 @@ class BinanceSource(VenueSource[BinanceConfig], abc.ABC):
         return (market_definition(self.settings.market, self.is_spot, self._tick_tables),)
 
     async def load_instruments(self) -> Sequence[Instrument]:
-        """Ask for exchangeInfo."""
+        """Ask for exchangeInfo.
+
+        Raises:
+            VenueFault: it cannot be had or read.
+        """
         body = await self.rest.exchange_information()
         selection = Selection(
             frozenset(self.settings.symbols),
             frozenset(self.settings.quote_assets),
             frozenset(instrument.code for instrument in self.instruments.values()),
         )
+        try:
+            information = decode_exchange_information(body)
+        except UNREADABLE as fault:
+            raise VenueFault(f"exchangeInfo: {fault}") from fault
         listing = read_listing(
-            decode_exchange_information(body),
-            self.market,
-            self.is_spot,
-            selection,
-            self.settings.decimals_extra,
+            information, self.market, self.is_spot, selection, self.settings.decimals_extra
         )
         for symbol, reason in listing.faulty.items():
             self.context.log.warning("symbol not listed", symbol=symbol, reason=reason)
@@ -249,35 +253,33 @@ class BinanceSource(VenueSource[BinanceConfig], abc.ABC):
             if until > 0:
                 await trio.sleep(min(until, 60.0))
             elif events := self.parser.begin_day(now):
-                await self.context.publish(
-                    [event for event in events if isinstance(event, TradingDayStarted)]
-                )
+                await self.context.publish(events)
 
     async def _follow_closes(self) -> NoReturn:
         """Ask for yesterday's close of what begins to be wanted."""
         await self.loaded.wait()
-        known: frozenset[InstrumentId] = frozenset()
+        wanted: frozenset[InstrumentId] = frozenset()
+        pending: frozenset[InstrumentId] = frozenset()
         while True:
-            wanted = await self.context.wait_wanted(known)
-            for instrument in sorted(wanted - known):
-                self.parser.forget_statistics(_code(instrument))
-            for instrument in sorted(wanted - known):
-                await self._publish_close(instrument)
-            known = wanted
+            pending = await self._publish_closes(pending)
+            with trio.move_on_after(CLOSE_RETRY_SECONDS if pending else math.inf):
+                before, wanted = wanted, await self.context.wait_wanted(wanted)
+                pending = (pending | (wanted - before)) & wanted
 
-    async def _publish_close(self, instrument: InstrumentId) -> None:
-        code = _code(instrument)
-        while instrument in self.context.wanted and instrument in self.instruments:
+    async def _publish_closes(self, instruments: frozenset[InstrumentId]) -> frozenset[InstrumentId]:
+        """Publish what can be had; what is left is to be asked for later."""
+        left = instruments
+        for instrument in sorted(instruments):
             try:
-                changed = self.parser.daily_bars(code, await self.rest.klines(code, "1d", 2))
+                body = await self.rest.klines(_code(instrument), "1d", 2)
+                changed = self.parser.daily_bars(_code(instrument), body)
             except (VenueUnavailable, FrameFault) as fault:
                 self.context.log.warning("close not fetched", instrument=instrument, reason=str(fault))
-                demanded = fault.retry_after_seconds if isinstance(fault, VenueUnavailable) else None
-                await trio.sleep(max(CLOSE_RETRY_SECONDS, demanded or 0.0))
             else:
+                left -= {instrument}
                 if changed is not None:
                     await self.context.publish([changed])
-                return
+        return left
 
 
 def venue_policy(

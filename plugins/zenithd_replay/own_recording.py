@@ -6,6 +6,8 @@ import heapq
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from zenithd.domain.identifiers import MarketId
 from zenithd.recording import Declared, Record, RecordingError, open_recording, read_blocks
 from zenithd_replay.playable import Note
@@ -35,7 +37,7 @@ class OwnRecording:
             raise ValueError(f"market = {market} cannot stand for several recorded markets: {recorded}")
         self._paths = paths
         self._relabelling = Relabelling({old: played_market(old, market, tag) for old in newest})
-        self.declarations = tuple(self._relabelling.declared(declared) for declared in newest.values())
+        self.declarations = tuple(self._declared(declared) for declared in newest.values())
         self.first_time = min(times)
 
     def records(self, note: Note) -> Generator[Record, None, None]:
@@ -48,6 +50,13 @@ class OwnRecording:
         try:
             for block in read_blocks(path):
                 for record in block:
-                    yield relabel(record)
+                    yield self._declared(record) if isinstance(record, Declared) else relabel(record)
         except RecordingError as damage:
             note(str(damage))
+
+    def _declared(self, declared: Declared) -> Declared:
+        """The daemon's readiness does not hang on a recording, which ends some time."""
+        played = self._relabelling.declared(declared)
+        return msgspec.structs.replace(
+            played, definition=msgspec.structs.replace(played.definition, readiness=False)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -137,10 +138,10 @@ def test_init_does_not_overwrite(zenithd: Run, folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["config.toml", "docs/configuration.md"])
+@pytest.mark.parametrize("name", ["config.toml", "docs/configuration.md", "docs/operating.md"])
 def test_generated_files_are_up_to_date(name: str) -> None:
     """Else run `python -m zenithd.cli.reference` in the root of the repository."""
-    assert (ROOT / name).read_text() == reference_files()[name]
+    assert (ROOT / name).read_text() == reference_files(ROOT)[name]
 
 
 def test_the_shipped_file_names_every_setting() -> None:
@@ -148,3 +149,34 @@ def test_the_shipped_file_names_every_setting() -> None:
     for section in set(SECTIONS) - {"users", "plugins"}:
         for key in getattr(DEMONSTRATION, section).__struct_fields__:
             assert f"\n{key} = " in text or f"[[{section}.{key}]]" in text
+
+
+def commands_in(page: Path) -> list[list[str]]:
+    """The zenithd command lines in the console blocks of a page."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("zenithd ")]
+
+
+@pytest.mark.parametrize("arguments", commands_in(ROOT / "docs" / "operating.md"), ids=" ".join)
+def test_commands_of_the_operating_page_exist(arguments: list[str]) -> None:
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments[0]]
+        arguments = arguments[1:]
+    command.make_context("zenithd", list(arguments))  # parses, and does nothing
+
+
+def test_operating_page_names_real_settings_and_messages() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    for section, key in re.findall(r"`(server|limits|history|logging|authentication)\.([a-z_]+)`", page):
+        assert key == "db" or key in getattr(Config(), section).__struct_fields__
+    sources = "".join(path.read_text() for path in (ROOT / "zenithd").rglob("*.py"))
+    for message in (
+        "login limited",
+        "settings that need a restart",
+        "configuration not taken over",
+        "the loop has not turned",
+    ):
+        assert f"`{message}`" in page
+        assert message in sources

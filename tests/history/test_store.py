@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import trio
 
 from tests.history.store_support import DAY, MIDNIGHT, MINUTE, XS01, XS02, made, opened, trade
 from zenithd.domain.events import TradeReported
@@ -14,7 +16,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import Instrument
 from zenithd.domain.market_data import Affects, Side, TradeFlag, Trend
 from zenithd.history.bars import BarQuery
-from zenithd.history.store import HistoryStore
+from zenithd.history.store import HistorySettings, HistoryStore
 from zenithd.plugin.interfaces import LastKnown
 
 EVERYTHING = BarQuery(count=10_000)
@@ -262,6 +264,22 @@ async def test_trades_that_no_column_holds_are_counted_and_left_out(tmp_path: Pa
         store.record(XS01.id, DAY, [trade(1), *bad, trade(6)])
         assert await ids(store) == [1, 6]
         assert (store.trades_stored, store.trades_lost, store.healthy) == (2, 4, True)
+        surrogate = InstrumentId("\ud800.XSX")
+        store.record(surrogate, DAY, [trade(1, instrument=surrogate)])
+        await store.flush()
+        assert (store.trades_lost, store.healthy) == (5, True)
+
+
+async def test_sums_stop_at_what_a_column_holds(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        huge = 2**62 - 1
+        for number in range(1, 5):
+            store.record(XS01.id, DAY, [trade(number, quantity=huge, minute=number // 3)])
+            await store.flush()
+        store.record(XS01.id, DAY, [trade(n, quantity=huge, minute=9) for n in range(5, 8)])
+        assert [minute.volume for minute in await store.minutes(XS01, EVERYTHING)] == [2**62] * 3
+        (day,) = await store.days(XS01, EVERYTHING)
+        assert day.volume == 2**62
 
 
 async def test_nothing_is_opened_twice_and_closing_writes(tmp_path: Path) -> None:
@@ -274,3 +292,27 @@ async def test_nothing_is_opened_twice_and_closing_writes(tmp_path: Path) -> Non
     assert store.pending == 0
     async with opened(tmp_path) as again:
         assert await ids(again) == [1]
+
+
+async def test_the_real_thread_with_several_callers_at_once(tmp_path: Path) -> None:
+    log = structlog.get_logger()
+    store = HistoryStore(
+        tmp_path / "history.db", HistorySettings(flush_seconds=0.01, flush_trades=500), lambda: MIDNIGHT, log
+    )
+    await store.open()
+    store.declare([XS01, XS02])
+
+    async def fill(instrument: Instrument) -> None:
+        for back in range(20):
+            day = DAY - timedelta(days=back)
+            await store.backfill(instrument.id, day, [trade(n, minute=n) for n in range(1, 201)])
+            assert len(await store.trades(instrument, day)) == 200
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.run)
+        async with trio.open_nursery() as callers:
+            callers.start_soon(fill, XS01)
+            callers.start_soon(fill, XS02)
+        assert [len(await store.days(one, EVERYTHING)) for one in (XS01, XS02)] == [20, 20]
+        assert (store.trades_stored, store.trades_lost) == (8_000, 0)
+        nursery.cancel_scope.cancel()

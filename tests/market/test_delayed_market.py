@@ -36,7 +36,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import BestPriceSource, Instrument, MarketDefinition
 from zenithd.domain.market_data import DataKind, FeedStatus, Side
 from zenithd.market.changes import Changes
-from zenithd.market.delay_line import BLOCK_EVENTS, DelayLine
+from zenithd.market.delay_line import BLOCK_EVENTS, Delayed, DelayLine
 from zenithd.market.delayed_market import EVENTS_PER_STEP, DelayedMarket
 from zenithd.market.renaming import Renaming
 from zenithd.market.snapshot import MarketSnapshot
@@ -259,6 +259,7 @@ def test_after_a_restart_it_shows_what_was_stored() -> None:
     delayed.observe([order("a", 90)], DELAY)
     delayed.due(DELAY + 20)
     assert (view.security.last, view.security.volume) == (101, 2)
+    assert [each.price for each in view.orders()] == [100]
     changes = delayed.due(2 * DELAY)
     assert changes.faults == []
     assert [each.price for each in view.orders()] == [90]
@@ -273,7 +274,7 @@ def test_packed_events_come_back_as_they_were() -> None:
         [order(f"o{number}", number), trade(number)] for number in range(2 * BLOCK_EVENTS)
     ]
     for number, batch in enumerate(batches):
-        line.add(number, batch)
+        line.add(Delayed(number, tuple(batch)))
     assert line.events_held == 4 * BLOCK_EVENTS
     taken = []
     while (delayed := line.take(10**9)) is not None:
@@ -289,7 +290,7 @@ def test_the_line_is_first_in_first_out_and_never_early(steps: list[tuple[int, i
     now = 0
     for ahead, kind in steps:
         if kind:
-            line.add(now + ahead, [trade(added)] * 100)
+            line.add(Delayed(now + ahead, (trade(added),) * 100))
             added += 1
             continue
         now += ahead

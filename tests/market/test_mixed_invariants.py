@@ -29,7 +29,9 @@ Turn = tuple[int, list[Move]]
 
 def turns(kinds: Sequence[str]) -> SearchStrategy[list[Turn]]:
     """Batches, each of the first or of the second market."""
-    return st.lists(st.tuples(st.integers(0, 1), st.lists(moves(kinds), min_size=1, max_size=4)), max_size=25)
+    return st.lists(
+        st.tuples(st.integers(0, 1), st.lists(moves(kinds), min_size=1, max_size=4)), min_size=5, max_size=25
+    )
 
 
 EVERYTHING = (*ORDER_MOVES, *TRADE_MOVES, *SECURITY_MOVES)

@@ -9,6 +9,7 @@ import pytest
 from strict_client import StrictClient
 
 from zenithd.domain.events import (
+    BookCleared,
     InstrumentListed,
     InstrumentUnlisted,
     MarketEvent,
@@ -121,6 +122,25 @@ def test_orders_levels_and_best_prices() -> None:
     assert (view.security.best_bid, view.security.bid_quantity, view.security.bid_count) == (100, 12, 2)
 
 
+def test_a_source_that_clears_its_book_leaves_the_others() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    view = mixed.instruments[MIXED]
+    client = StrictClient(view)
+    client.follow(view, apply(mixed, one, order(XSX, "a", 100, 5), order(XSX, "b", 99, 1)))
+    client.follow(view, apply(mixed, other, order(XSY, "a", 100, 7)))
+    changes = apply(mixed, one, BookCleared(InstrumentId("XS01.XSX")), order(XSX, "c", 98, 2))
+    client.follow(view, changes)
+    client.agrees_with(view)
+    assert {each.order_id for each in view.orders()} == {"XSY:a", "XSX:c"}
+    assert {(each.id, each.volume, each.market) for each in view.levels()} == {
+        ("B100", 7, XSY),
+        ("B98", 2, XSX),
+    }
+    told = [(each.op.value, each.level and each.level.id) for each in changes.instruments[MIXED].levels]
+    assert sorted(told) == [("A", "B98"), ("R", "B99"), ("U", "B100")]
+
+
 def test_a_lone_source_keeps_its_ids_and_positions() -> None:
     one, other = venue(XSX), venue(XSY, listing(XSY, "XS02"))
     mixed = mix(one, other)
@@ -178,6 +198,11 @@ def test_statistics() -> None:
     assert (record.close, record.open_interest) == (97, 3)
     assert record.extended == {"High52": 9.0, "Low52": 1.0}
     assert mixed.instruments[MIXED].last_traded == 20 * SECOND
+    # At the same time, the first market's price counts; later, that of whoever traded, also if unchanged.
+    apply(mixed, other, trade(XSY, 2, 20, 96))
+    assert record.last == 104
+    apply(mixed, other, trade(XSY, 3, 21, 96))
+    assert record.last == 96
 
 
 def test_states_and_statuses() -> None:

@@ -142,6 +142,14 @@ def test_a_level_that_ends_as_it_was_is_not_told_of() -> None:
     assert changes.instruments[XS01].security == set()
 
 
+def test_an_order_that_only_hides_something_changes_its_level() -> None:
+    venue = market()
+    apply(venue, order("a", BID, 100, 5))
+    changes = apply(venue, OrderChanged(XS01, "a", 100, 5, 1, has_undisclosed=True))
+    assert levels(changes) == [("U", "B100", 5)]
+    assert changes.instruments[XS01].security == {"bid_undisclosed"}
+
+
 def test_a_change_to_the_same_values_is_no_change() -> None:
     venue = market()
     apply(venue, order("a", BID, 100, 5))
@@ -354,6 +362,17 @@ def test_statistics_stay_exact_when_the_tape_is_short() -> None:
     assert (record.volume, record.high, record.last, record.open) == (201, 500, 500, 101)
     apply(venue, TradeAmended(trade(100, 102, 2, 25 * MINUTE)))
     assert (record.volume, record.high, record.last) == (200, 106, 102)
+
+
+def test_a_bar_whose_trades_were_let_go_is_not_narrowed() -> None:
+    definition = MarketDefinition(id=XSX)
+    venue = VenueMarket(definition, tape_trades_max=8)
+    venue.redefine(definition, [listing("XS01")])
+    apply(venue, trade(1, 900), *(trade(number, 100, 2) for number in range(2, 31)), trade(31, 950))
+    apply(venue, TradeAmended(trade(31, 90, 3)))
+    apply(venue, TradeAmended(trade(30, 80, 2)))
+    (bar,) = venue.instruments[XS01].chart.bars()
+    assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (900, 950, 80, 90, 62)
 
 
 def test_a_gap_in_the_trades_begins_the_tape_anew_for_subscribers() -> None:

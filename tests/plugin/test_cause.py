@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from zenithd.plugin.cause import TEXT_LENGTH_MAX, describe, innermost_place
+import sys
+from types import FrameType
+
+from zenithd.plugin.cause import TEXT_LENGTH_MAX, Place, describe, innermost_place
 
 
 def fail(problem: BaseException) -> None:
@@ -69,3 +72,17 @@ def test_without_a_message() -> None:
 
 def test_no_frames_no_place() -> None:
     assert innermost_place([], {}) is None
+
+
+def test_the_event_loop_is_named_only_if_there_is_nothing_else() -> None:
+    def frame_of(module: str) -> tuple[FrameType, int]:
+        names = {"__name__": module, "sys": sys}
+        exec(compile("frame = sys._getframe()", f"/site/{module}.py", "exec"), names)
+        frame = names["frame"]
+        assert isinstance(frame, FrameType)
+        return frame, 1
+
+    outer, loop = frame_of("library"), frame_of("trio")
+    assert innermost_place([outer, loop], {}) == Place("library.py", 1)
+    assert innermost_place([loop], {}) == Place("trio.py", 1)
+    assert innermost_place([outer, loop], {"trio": "odd"}) == Place("trio.py", 1, "odd")

@@ -10,6 +10,8 @@ CLOSE = 0x88
 PING = b"\x89\x00"
 """A ping without payload; the same bytes serve every connection."""
 
+REASON_BYTES_MAX = 123
+
 _SMALL = {opcode: [bytes((opcode, length)) for length in range(126)] for opcode in (TEXT, BINARY)}
 
 
@@ -21,6 +23,12 @@ def frame(opcode: int, payload: bytes) -> bytes:
     if length < 65536:
         return struct.pack("!BBH", opcode, 126, length) + payload
     return struct.pack("!BBQ", opcode, 127, length) + payload
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A close frame; a reason that is too long for a control frame is cut."""
+    payload = struct.pack("!H", code) + reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore").encode()
+    return bytes((CLOSE, len(payload))) + payload
 
 
 def is_close(data: bytes | bytearray | memoryview) -> bool:

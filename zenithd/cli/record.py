@@ -74,8 +74,8 @@ def record(
             recorder = Recorder(writer, markets)
             work = partial(record_sources, sources, recorder, configuration.plugin_host, manager.packages)
             trio.run(_record_until_stopped, work, recorder, duration)
-    except (RecordingError, OSError) as error:
-        raise OperatorFault(f"cannot record: {error}") from None
+    except* (RecordingError, OSError) as group:
+        raise OperatorFault(f"cannot record: {_first(group)}") from None
     counts = recorder.counts
     if not counts.markets:
         raise OperatorFault(_nothing_recorded(recorder, markets))
@@ -83,6 +83,12 @@ def record(
         f"Recorded {counts.events:,} events in {counts.batches:,} batches of {len(counts.instruments):,}"
         f" instruments ({', '.join(sorted(counts.markets))}) to {file}."
     )
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _nothing_recorded(recorder: Recorder, markets: frozenset[MarketId]) -> str:

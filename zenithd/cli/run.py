@@ -149,9 +149,10 @@ def print_banner(config: Config, info: StartInfo) -> None:
         lines.append(f"  Plugin     {plugin['name']}: {told}\n")
     for name in info.users:
         lines.append(f"  User       {name}{_user_note(config, name)}\n")
-    lines.append("Try:  zenithd watch XS01.XSX" if _has_demonstration(info) else "")
+    if any(code == "XSX" for code, *_ in info.markets):
+        lines.append("Try:  zenithd watch XS01.XSX\n")
     output = console()
-    output.print(lines, soft_wrap=True)
+    output.print(lines, soft_wrap=True, end="")
     output.file.flush()
 
 
@@ -166,7 +167,3 @@ def _user_note(config: Config, name: str) -> str:
         return ""
     password = f", password {user.password}" if user.password and user.loopback_only else ""
     return f"{password}{', from this machine only' if user.loopback_only else ''}"
-
-
-def _has_demonstration(info: StartInfo) -> bool:
-    return any(code == "XSX" for code, *_ in info.markets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import Any, Protocol
 
@@ -158,8 +159,9 @@ def _innermost(error: BaseException) -> str:
         if causes[0] is None:
             break
         error = causes[0]
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text or type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _tls_context(settings: WatchSettings) -> ssl.SSLContext | None:

@@ -1,29 +1,21 @@
 """The configuration: one file, read into frozen typed structs, every mistake told with file and line.
 
-`settings` holds the structs, `toml_lines` finds the line of a key, `convert` checks and builds, `load` reads
-the file, `reload` compares two configurations, `reference` writes config.toml and its documentation.
+The `…_settings` modules hold the structs of the sections, `toml_lines` finds the line of a key, `convert`
+checks and builds, `load` reads the file, `reload` compares two configurations, `reference` writes config.toml
+and its documentation.
 """
 
 from __future__ import annotations
 
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
+from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
 from zenithd.config.load import Config, inspect, is_user_name, load, parse_values
+from zenithd.config.market_settings import DelayedMarketSettings, HistorySettings, MarketSettings
 from zenithd.config.reload import LiveDifference, diff_live, with_live
 from zenithd.config.sections import SectionReader, unknown_sections
-from zenithd.config.settings import (
-    AuthenticationSettings,
-    DelayedMarketSettings,
-    FanoutSettings,
-    HistorySettings,
-    LimitSettings,
-    LoggingSettings,
-    MarketSettings,
-    PluginHostSettings,
-    PluginSettings,
-    ServerSettings,
-    UserSettings,
-)
+from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
+from zenithd.config.user_settings import AuthenticationSettings, UserSettings
 
 __all__ = [
     "AuthenticationSettings",

@@ -14,19 +14,11 @@ import msgspec
 from zenithd.config.convert import Source, convert_table, toml_text
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
-from zenithd.config.settings import (
-    AuthenticationSettings,
-    FanoutSettings,
-    HistorySettings,
-    LimitSettings,
-    LoggingSettings,
-    MarketSettings,
-    PluginHostSettings,
-    PluginSettings,
-    ServerSettings,
-    UserSettings,
-)
+from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
+from zenithd.config.market_settings import HistorySettings, MarketSettings
+from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.toml_lines import KeyPath, find_lines
+from zenithd.config.user_settings import AuthenticationSettings, UserSettings
 from zenithd.domain.identifiers import parse_market
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -9,9 +9,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from zenithd.config.convert import describe, key_text, toml_text, unwrap
+from zenithd.config.host_settings import PluginSettings
 from zenithd.config.load import Config
+from zenithd.config.market_settings import DelayedMarketSettings, MarketSettings
 from zenithd.config.reload import is_live
-from zenithd.config.settings import DelayedMarketSettings, MarketSettings, PluginSettings, UserSettings
+from zenithd.config.user_settings import UserSettings
 
 WIDTH = 100
 

@@ -7,9 +7,9 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from zenithd.config.about import LIVE
 from zenithd.config.convert import key_text, unwrap
 from zenithd.config.load import Config
-from zenithd.config.settings import LIVE
 
 
 class LiveDifference(msgspec.Struct, frozen=True):

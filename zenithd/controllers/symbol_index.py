@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from zenithd.domain.identifiers import InstrumentId, MarketId
+from operator import attrgetter, is_
+
+import msgspec
+
+from zenithd.domain.identifiers import MarketId
+from zenithd.domain.instrument import Instrument
 from zenithd.market.view import MarketView
 from zenithd.wire.symbol_keys import SymbolKeys
 
+_definition = attrgetter("instrument")
+_order = attrgetter("order")
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    """What a market listed when it was looked at last."""
+
+    definitions: list[Instrument]
+    """In the market's own order."""
+    keys: list[SymbolKeys]
+    """In alphabetical order."""
+
 
 class SymbolIndex:
-    """Remembers the keys of symbols; an entry is right while it is of the very definition that is listed."""
+    """Remembers the keys of symbols; a listing is right while it has the very definitions of the market."""
 
     def __init__(self) -> None:
-        self._markets: dict[MarketId, dict[InstrumentId, SymbolKeys]] = {}
+        self._listings: dict[MarketId, _Listing] = {}
 
     def keys(self, market: MarketView) -> list[SymbolKeys]:
-        """Give the keys of everything a market lists now."""
-        known = self._markets.get(market.definition.id, {})
+        """Give the keys of everything a market lists now, in alphabetical order."""
+        known = self._listings.get(market.definition.id)
         listed = market.instruments
-        keys = []
-        is_changed = len(known) != len(listed)
-        for identifier, view in listed.items():
-            entry = known.get(identifier)
-            instrument = view.instrument
-            if entry is None or entry.instrument is not instrument:
-                entry = SymbolKeys.of(instrument)
-                is_changed = True
-            keys.append(entry)
-        if is_changed:
-            self._markets[market.definition.id] = {entry.instrument.id: entry for entry in keys}
+        if (
+            known is not None
+            and len(known.definitions) == len(listed)
+            and all(map(is_, map(_definition, listed.values()), known.definitions))
+        ):
+            return known.keys
+        definitions = [view.instrument for view in listed.values()]
+        unchanged = {} if known is None else {id(keys.instrument): keys for keys in known.keys}
+        keys = [unchanged.get(id(one)) or SymbolKeys.of(one) for one in definitions]
+        keys.sort(key=_order)
+        self._listings[market.definition.id] = _Listing(definitions, keys)
         return keys

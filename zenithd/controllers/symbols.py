@@ -32,8 +32,8 @@ from zenithd.wire.search import Search, query_symbols, scan_symbols, search_symb
 from zenithd.wire.symbol_keys import SymbolKeys
 from zenithd.wire.translate import Detail
 
-COMPARISONS_PER_SLICE = 50_000
-"""Symbols times comparisons that are worked through before giving way: a few milliseconds."""
+COMPARISONS_PER_SLICE = 10_000
+"""Symbols times comparisons that are worked through before giving way: a millisecond or two."""
 
 
 class _Scope(msgspec.Struct, frozen=True):

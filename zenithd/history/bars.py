@@ -10,7 +10,7 @@ import msgspec
 
 from zenithd.domain.identifiers import InstrumentId
 from zenithd.history.batch import Scales
-from zenithd.history.rows import row_minute
+from zenithd.history.rows import STORED_MAX, row_minute
 from zenithd.history.schema import transaction
 from zenithd.history.series import Scaling, SeriesTable
 from zenithd.market.chart import MINUTE_NS, Minute
@@ -114,7 +114,7 @@ class BarTable:
                 bar.high,
                 bar.low,
                 bar.close,
-                bar.volume,
+                min(bar.volume, STORED_MAX),
                 bar.trades,
                 series,
                 day,

@@ -17,7 +17,7 @@ from zenithd.domain.events import TradeReported
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.history.bars import BarTable
 from zenithd.history.batch import Batch, Scales
-from zenithd.history.rows import MinuteRow, TradeRow, Unstorable, minute_row, row_trade, trade_row
+from zenithd.history.rows import STORED_MAX, MinuteRow, TradeRow, Unstorable, minute_row, row_trade, trade_row
 from zenithd.history.schema import transaction
 from zenithd.history.series import Scaling, Series, SeriesTable
 from zenithd.market.chart import MINUTE_NS, Minute, MinuteBars
@@ -68,7 +68,11 @@ class Database:
         unstorable: list[str] = []
         with self._transaction():
             for key, trades in batch.trades.items():
-                series = self._series.made(key.instrument, key.scales)
+                try:
+                    series = self._series.made(key.instrument, key.scales)
+                except UnicodeEncodeError as error:
+                    unstorable += [f"instrument {key.instrument!r}: {error}"] * len(trades)
+                    continue
                 scaling = Scaling.between(key.scales, series.scales)
                 self._write_day(series, key.trading_date.toordinal(), trades, scaling, unstorable)
             self._connection.executemany(
@@ -275,7 +279,7 @@ class Database:
 
 _NOBODY = InstrumentId("")
 
-_ADD_MINUTE = """
+_ADD_MINUTE = f"""
 INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     opened = CASE WHEN open IS NULL THEN excluded.opened ELSE opened END,
     closed = CASE WHEN excluded.close IS NULL THEN closed ELSE excluded.closed END,
@@ -283,7 +287,7 @@ INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDAT
     high = max(coalesce(high, excluded.high), coalesce(excluded.high, high)),
     low = min(coalesce(low, excluded.low), coalesce(excluded.low, low)),
     close = coalesce(excluded.close, close),
-    volume = volume + excluded.volume,
+    volume = min(volume + excluded.volume, {STORED_MAX}),
     trades = trades + excluded.trades
 """
 

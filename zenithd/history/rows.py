@@ -12,7 +12,7 @@ from zenithd.domain.market_data import Affects, Side, TradeFlag
 from zenithd.market.chart import MINUTE_NS, Minute
 
 STORED_MAX: Final = 2**62
-"""Larger numbers do not fit into a column, sums of them included."""
+"""Larger numbers are not stored; sums stop here. Two of these still add up within 64 bits."""
 
 _SIDE_BITS: Final[dict[Side | None, int]] = {None: 0, Side.BID: 1, Side.ASK: 2}
 _SIDES: Final = (None, Side.BID, Side.ASK)
@@ -131,7 +131,7 @@ def minute_row(minute: Minute, series: int, day: int) -> MinuteRow:
         minute.high,
         minute.low,
         minute.close,
-        minute.volume,
+        min(minute.volume, STORED_MAX),
         minute.trades,
     )
 

@@ -89,31 +89,26 @@ class MinuteBars:
         self,
         old: tuple[TradeReported, Effect],
         new: tuple[TradeReported, Effect],
-        tape: Sequence[tuple[TradeReported, Effect]] | None,
+        held: Sequence[tuple[TradeReported, Effect]],
+        is_whole: bool,
     ) -> None:
         """Correct the minutes of a trade that was replaced.
 
-        `tape` are all trades of the affected minutes that are known, oldest first, with `new` in place of
-        `old`; None if not all are known any more: then prices can be widened, but not narrowed.
+        `held` are the trades of the affected minutes that are known, oldest first, with `new` in place of
+        `old`. If these are not all (`is_whole`), the range of a minute can be widened but not narrowed.
         """
         for (trade, effect), sign in ((old, -1), (new, 1)):
             if effect.volume:
                 minute = self._minute(minute_start(trade.time))
                 minute.volume += sign * trade.quantity
                 minute.trades += sign
-        starts = {minute_start(old[0].time), minute_start(new[0].time)}
-        if tape is None:
-            trade, effect = new
+        if is_whole:
+            for trade, _ in (old, new):
+                minute = self._minute(minute_start(trade.time))
+                minute.open = minute.high = minute.low = minute.close = None
+        for trade, effect in held:
             if effect.price:
                 self._minute(minute_start(trade.time)).add_price(trade.price, trade.time)
-            return
-        for start in starts:
-            minute = self._minute(start)
-            minute.open = minute.high = minute.low = minute.close = None
-        for trade, effect in tape:
-            start = minute_start(trade.time)
-            if effect.price and start in starts:
-                self._by_time[start].add_price(trade.price, trade.time)
 
     def _minute(self, start: int) -> Minute:
         minute = self._by_time.get(start)

@@ -62,11 +62,10 @@ class DayTrades:
         self.statistics.count(old, old_effect, -1)
         self.statistics.count(new, new_effect, 1)
         starts = (minute_start(old.time), minute_start(new.time))
-        known = None
-        if self.tape.holds_since(min(starts)):
-            trades = (taped.trade for taped in self.tape)
-            known = [(trade, trade_effect(trade)) for trade in trades if minute_start(trade.time) in starts]
-        self.chart.amend((old, old_effect), (new, new_effect), known)
+        trades = (taped.trade for taped in self.tape)
+        held = [(trade, trade_effect(trade)) for trade in trades if minute_start(trade.time) in starts]
+        is_whole = self.tape.holds_since(min(starts))
+        self.chart.amend((old, old_effect), (new, new_effect), held, is_whole)
         if old_effect.price or new_effect.price:
             self._recount_prices()
         self.touched = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +28,8 @@ class Delayed(msgspec.Struct, frozen=True, array_like=True):
     due: int
     events: tuple[MarketEvent, ...] = ()
     declaration: Declaration | None = None
+    clears_books: bool = False
+    """Every book is void when this is due, before its events."""
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -47,16 +48,14 @@ class DelayLine:
         self._newest: list[Delayed] = []
         self._newest_events = 0
         self._oldest: deque[Delayed] = deque()
-        self._last_due = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(list[Delayed])
 
-    def add(self, due: int, events: Sequence[MarketEvent], declaration: Declaration | None = None) -> None:
-        """Hold a batch. One that would be due before its predecessor is due with it."""
-        self._last_due = max(due, self._last_due)
-        self._newest.append(Delayed(self._last_due, tuple(events), declaration))
-        self._newest_events += len(events)
-        self.events_held += len(events)
+    def add(self, delayed: Delayed) -> None:
+        """Hold a batch. One that is due before its predecessor leaves with it."""
+        self._newest.append(delayed)
+        self._newest_events += len(delayed.events)
+        self.events_held += len(delayed.events)
         if self._newest_events >= BLOCK_EVENTS:
             packed = zlib.compress(self._encoder.encode(self._newest), 1)
             self._blocks.append(_Block(self._newest[0].due, self._newest_events, packed))

@@ -22,7 +22,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import BestPriceSource, Instrument, MarketDefinition
 from zenithd.domain.market_data import DataKind, FeedStatus
 from zenithd.market.changes import Changes
-from zenithd.market.delay_line import Declaration, DelayLine
+from zenithd.market.delay_line import Declaration, Delayed, DelayLine
 from zenithd.market.renaming import Renaming
 from zenithd.market.snapshot import MarketSnapshot
 from zenithd.market.venue import SNAPSHOT_TRADES_MAX, TAPE_TRADES_MAX, VenueMarket
@@ -71,7 +71,7 @@ class DelayedMarket:
         self._line = DelayLine()
         self._lost: set[InstrumentId] = set()
         self._books_are_void = opening is not None and opening.definition.id == market
-        """True while the books are those from before a restart."""
+        """True while the books are from before a restart and nothing was observed yet."""
         if opening is None:
             definition = self._renaming.definition(source_definition)
             self._venue = VenueMarket(definition, tape_trades_max, shows_books=not asset_only)
@@ -134,7 +134,8 @@ class DelayedMarket:
     def declare(self, definition: MarketDefinition, instruments: Sequence[Instrument], now: int) -> Changes:
         """Take over a declaration of the source: the first one at once, later ones after the delay."""
         if self._venue.instruments:
-            self._line.add(now + self.delay_ns, (), Declaration(definition, tuple(instruments)))
+            declaration = Declaration(definition, tuple(instruments))
+            self._line.add(Delayed(now + self.delay_ns, declaration=declaration))
             return Changes()
         return self._declare(Declaration(definition, tuple(instruments)))
 
@@ -144,7 +145,7 @@ class DelayedMarket:
         To be called after a restart and before the first event is observed.
         """
         for trade in trades:
-            self._line.add(trade.time + self.delay_ns, (trade,))
+            self._line.add(Delayed(trade.time + self.delay_ns, (trade,)))
 
     def observe(self, events: Sequence[MarketEvent], now: int) -> None:
         """Hold a batch of the source until `now + delay_ns`."""
@@ -153,7 +154,8 @@ class DelayedMarket:
         if self._lost or self._line.events_held + len(events) > self._events_max:
             events = self._admit(events)
         if events:
-            self._line.add(now + self.delay_ns, events)
+            clears_books, self._books_are_void = self._books_are_void, False
+            self._line.add(Delayed(now + self.delay_ns, tuple(events), None, clears_books))
 
     def lost_books(self) -> list[InstrumentId]:
         """Instruments of the source whose book events were dropped, once there is room again.
@@ -176,10 +178,9 @@ class DelayedMarket:
                 self._line.put_back(delayed)
                 break
             last_due = delayed.due
+            if delayed.clears_books:
+                events += [BookCleared(instrument) for instrument in self._venue.instruments]
             events += map(self._renaming.event, delayed.events)
-        if events and self._books_are_void:
-            self._books_are_void = False
-            events[:0] = [BookCleared(instrument) for instrument in self._venue.instruments]
         return self._venue.apply(events, last_due - self.delay_ns)
 
     def _declare(self, declaration: Declaration) -> Changes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final
 
+import msgspec
+
 from zenithd.domain.market_data import Side
 from zenithd.market.changes import LevelChange, Op, PriceLevel
 
@@ -16,35 +18,22 @@ _REMOVE: Final = Op.REMOVE
 _CLEARED: Final = LevelChange(Op.CLEAR)
 
 
-class Level:
+class Level(msgspec.Struct, gc=False):
     """A level while it may still change within a batch."""
 
-    __slots__ = (
-        "count",
-        "has_undisclosed",
-        "is_live",
-        "positions",
-        "price",
-        "published",
-        "touched",
-        "undisclosed",
-        "volume",
-    )
-
-    def __init__(self, price: int) -> None:
-        self.price = price
-        self.volume = 0
-        self.count: int | None = None
-        self.has_undisclosed: bool | None = None
-        self.is_live = False
-        """False: to be removed when the batch ends."""
-        self.touched = False
-        self.positions: set[int] | None = None
-        """Positions taken by orders, where the book is by order."""
-        self.undisclosed = 0
-        """How many of these orders have something undisclosed."""
-        self.published: PriceLevel | None = None
-        """What subscribers have of it."""
+    price: int
+    volume: int = 0
+    count: int | None = None
+    has_undisclosed: bool | None = None
+    is_live: bool = False
+    """False: to be removed when the batch ends."""
+    touched: bool = False
+    positions: set[int] | None = None
+    """Positions taken by orders, where the book is by order."""
+    undisclosed: int = 0
+    """How many of these orders have something undisclosed."""
+    published: PriceLevel | None = None
+    """What subscribers have of it."""
 
 
 class LadderSide:

@@ -12,6 +12,8 @@ import msgspec
 TEXT_LENGTH_MAX = 300
 """Longest message of an exception that is repeated; the log has the whole traceback."""
 
+_EVENT_LOOP = ("trio", "outcome")
+
 
 class Place(msgspec.Struct, frozen=True):
     """A line of source code. `file` begins at its top package: `zenithd_binance/client.py`."""
@@ -42,18 +44,24 @@ def describe(problem: BaseException, packages: Mapping[str, str]) -> str:
 
 
 def innermost_place(frames: Iterable[tuple[FrameType, int]], packages: Mapping[str, str]) -> Place | None:
-    """The last of `frames` (outermost first) that is a plugin's, else the last; None without frames."""
-    last: Place | None = None
-    last_of_plugin: Place | None = None
+    """The last of `frames` (outermost first) that is a plugin's; else the last that is not of the event
+    loop, which is where everything waits; else the last. None without frames."""
+    of_plugin: Place | None = None
+    of_others: Place | None = None
+    of_loop: Place | None = None
     for frame, line in frames:
         if frame.f_code.co_filename.startswith("<frozen"):
             continue  # the import system stands between the plugin and what it imports
         module = str(frame.f_globals.get("__name__", ""))
-        file = _short_file(frame.f_code.co_filename, module.partition(".")[0])
-        last = Place(file, line, _owner(module, packages))
-        if last.plugin is not None:
-            last_of_plugin = last
-    return last_of_plugin or last
+        top = module.partition(".")[0]
+        place = Place(_short_file(frame.f_code.co_filename, top), line, _owner(module, packages))
+        if place.plugin is not None:
+            of_plugin = place
+        elif top in _EVENT_LOOP:
+            of_loop = place
+        else:
+            of_others = place
+    return of_plugin or of_others or of_loop
 
 
 def stack_frames(innermost: FrameType | None) -> list[tuple[FrameType, int]]:

@@ -16,7 +16,7 @@ from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 
 from zenithd.accounts import Accounts
 from zenithd.bus import Outbox, Subscription
-from zenithd.bus.frames import BINARY, PING, TEXT, frame
+from zenithd.bus.frames import BINARY, PING, TEXT, close_frame, frame
 from zenithd.controllers.interface import Opened
 from zenithd.server.head import Peer
 from zenithd.server.stream import OutboxStream
@@ -34,10 +34,14 @@ from zenithd.wire.commands import (
     Subscribe,
     Unsubscribe,
 )
+from zenithd.wire.errors import CloseCode
 from zenithd.wire.session import Session
 
 if TYPE_CHECKING:
     from zenithd.server.services import Services
+
+TELLS_THE_PEER = (1002, 1003, 1007, 1009)
+"""Close codes for what a peer did wrong on the level of frames."""
 
 CLOSE_SECONDS_MAX = 5.0
 """How long a peer may take to answer our close frame."""
@@ -125,9 +129,22 @@ class Connection:
         with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
             await self._websocket.aclose(close.code, close.reason)
 
+    def last_words(self) -> bytes | None:
+        """What is still to be said once all else has ended: b"" for nothing but time to read; None: nothing.
+
+        trio-websocket ends a connection with a malformed frame silently; the protocol wants it told.
+        """
+        reason = self._websocket.closed
+        if self._close is not None or reason is None or reason.code not in TELLS_THE_PEER:
+            return None
+        return b"" if self._stream.close_frame_sent else close_frame(reason.code, reason.reason or "")
+
     def end(self, code: int, reason: str) -> None:
         """Close the connection from outside: shutdown, idle, stalled, kicked off."""
         if self._close is None:
+            for command in self.session.close(CloseCode(code), reason):
+                if isinstance(command, Send):
+                    self._send(command)
             self._close = Close(code, reason)
             self._reading.cancel()
 
@@ -190,8 +207,8 @@ class Connection:
 
     def _query(self, command: Query) -> None:
         rule = command.rule
-        controller = self._services.controllers[rule.controller]
-        self._services.count_request(rule.controller)
+        controller = self._services.controllers[rule.served_by]
+        self._services.count_request(rule.served_by)
         answer = controller.query(rule.topic, command.data, command.access)
         if isinstance(answer, Answer):
             self._commands.extend(self.session.query_finished(command.ticket, answer, trio.current_time()))
@@ -299,6 +316,8 @@ class Connection:
         deadline = self.session.next_deadline()
         if deadline is not None and deadline <= now:
             self.execute(self.session.tick(now))
+            if self.session.ready:  # a login took too long: what waited for it goes on
+                self._nursery.start_soon(self._proceed)
         limits = self._services.limits
         outbox = self.outbox
         if outbox.bytes_waiting:

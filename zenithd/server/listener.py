@@ -119,6 +119,7 @@ class Listener:
         descriptor = socket_stream.socket.fileno() if transport is socket_stream else None
         bytes_max = services.config.fanout.outbox_bytes_max
         outbox = Outbox(descriptor, bytes_max, flusher, flusher.outbox_statistics)
+        connection: Connection | None = None
         async with trio.open_nursery() as nursery:
             outbox.on_broken = nursery.cancel_scope.cancel
             stream = OutboxStream(transport, outbox, flusher, head.raw)
@@ -130,11 +131,15 @@ class Listener:
                     codec = services.codecs[encoding or Encoding.JSON]
                     session = self._make_session(codec, peer, login)
                     link = Link(nursery, websocket, stream, outbox, codec, peer)
-                    await self._run(Connection(services, link, session, next(self._numbers)))
+                    connection = Connection(services, link, session, next(self._numbers))
+                    await self._run(connection)
             finally:
+                words = _last_words(connection, outbox)
                 flusher.forget(outbox)
                 outbox.close()
                 nursery.cancel_scope.cancel()
+        if words is not None:
+            await _part(transport, words)
 
     def _choose(self, head: Head) -> tuple[Page | None, Encoding | None]:
         """The page that refuses the upgrade, if any, and the encoding; no subprotocol means JSON."""
@@ -205,14 +210,26 @@ class Listener:
             connection.end(code, reason)
 
 
-async def _answer(transport: trio.abc.Stream, page: Page, *, body: bool = True) -> None:
-    """Answer a plain request, wait a moment for the peer to read it, and be done."""
+def _last_words(connection: Connection | None, outbox: Outbox) -> bytes | None:
+    """A close frame must not stand inside another frame: nothing is said while something still waits."""
+    if connection is None or outbox.waiting:
+        return None
+    return connection.last_words()
+
+
+async def _part(transport: trio.abc.Stream, words: bytes) -> None:
+    """Say the last words, and give the peer a moment to read them before it is cut off."""
     with trio.move_on_after(LINGER_SECONDS):
-        await transport.send_all(encode(page, body=body))
+        await transport.send_all(words)
         if isinstance(transport, trio.SocketStream):
             await transport.send_eof()
         while await transport.receive_some(65536):
             pass
+
+
+async def _answer(transport: trio.abc.Stream, page: Page, *, body: bool = True) -> None:
+    """Answer a plain request, wait a moment for the peer to read it, and be done."""
+    await _part(transport, encode(page, body=body))
 
 
 def _address(transport: trio.SocketStream) -> str:

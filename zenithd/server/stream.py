@@ -30,6 +30,7 @@ class OutboxStream(trio.abc.Stream):
         self._head = head
         self.on_close_frame: Callable[[], None] | None = None
         """Called before a close frame is queued: nothing may be queued behind it."""
+        self.close_frame_sent = False
         self.upgraded = False
         """Set once the handshake is done: before, no bytes are WebSocket frames."""
         self.last_received = trio.current_time()
@@ -57,6 +58,7 @@ class OutboxStream(trio.abc.Stream):
         self._outbox.append(bytes(data))
         self._outbox.flush()
         if closing:
+            self.close_frame_sent = True
             self._outbox.seal()
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -70,16 +72,18 @@ class OutboxStream(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             data, self._head = self._head, b""
             return data
+        if self._outbox.closed:
+            raise trio.ClosedResourceError
         received = await self._transport.receive_some(max_bytes)
         self.last_received = trio.current_time()
         return received
 
     async def aclose(self) -> None:
-        """Stop writing, then close the transport."""
+        """Stop writing. The transport is closed by its owner, who may have a last word to say on it."""
+        await trio.lowlevel.checkpoint()
         self._flusher.forget(self._outbox)
         self._outbox.close()
         self._drained()
-        await self._transport.aclose()
 
 
 async def write_waiting(outbox: Outbox, transport: trio.abc.SendStream) -> None:

@@ -1,4 +1,12 @@
-"""What plugin authors test with."""
+"""What plugin authors test with; zenithd's own plugins are tested with it too.
+
+* `run_source` runs a source in a `MemoryDaemon`, whose markets a test can look at.
+* `ScriptedVenue` is a venue on this machine that plays a script; `with_gap` and its like spoil the script.
+* `FakeClock` follows trio's clock; `network_clock` is that clock for tests with sockets.
+* `conformance` has the checks that every market source must pass.
+
+docs/plugin-authoring.md, section 7, shows them together.
+"""
 
 from __future__ import annotations
 

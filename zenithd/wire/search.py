@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 
 import msgspec
 
@@ -23,6 +24,8 @@ from zenithd.wire.requests import (
     SearchSymbolsRequest,
 )
 from zenithd.wire.symbol_keys import Placement, Predicate, SymbolKeys, cfi_matches
+
+_order = attrgetter("order")
 
 SYMBOLS_MAX = 1_000
 """Most symbols of one answer."""
@@ -55,12 +58,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         if self.exact is not None:
             found = [keys for keys in found if self.exact(keys)] or found
         if self.ordered:
-            found = sorted(found, key=_alphabetical)
+            found = sorted(found, key=_order)
         return [keys.instrument for keys in found[self.start : self.start + self.count]]
-
-
-def _alphabetical(keys: SymbolKeys) -> tuple[str, str]:
-    return keys.instrument.code, keys.instrument.market
 
 
 def _search(

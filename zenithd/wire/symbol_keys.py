@@ -14,6 +14,8 @@ class SymbolKeys(msgspec.Struct, frozen=True):
     """An instrument beside its texts with case folded, for comparisons that ignore case."""
 
     instrument: Instrument
+    order: tuple[str, str]
+    """Code and market: what alphabetical order goes by."""
     code: str
     name: str
     alternates: Mapping[str, str]
@@ -24,6 +26,7 @@ class SymbolKeys(msgspec.Struct, frozen=True):
         """Fold the texts of an instrument."""
         return cls(
             instrument=instrument,
+            order=(instrument.code, instrument.market),
             code=instrument.code.casefold(),
             name=instrument.name.casefold(),
             alternates={key: value.casefold() for key, value in instrument.alternates.items()},

@@ -225,7 +225,21 @@ def test_streams_not_asked_for_are_ignored(stream: str) -> None:
 # What cannot be read
 
 
-@pytest.mark.parametrize("message", ["", "{", "[]", "null", "\x00", '{"stream":5,"data":{}}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\x00",
+        '{"stream":5,"data":{}}',
+        b"\xff\xfe",
+        b'{"stream":"\xff","data":{}}',
+        '{"stream":"\ud800"}',
+        pytest.param(b'{"stream":"btcusdt@trade","data":' + b"[" * 100_000, id="nesting"),
+    ],
+)
 def test_what_is_no_frame_ends_the_connection(message: str | bytes) -> None:
     with pytest.raises(ConnectionFault, match="unreadable frame"):
         read(message)
@@ -270,9 +284,10 @@ def test_depth_that_cannot_be_read_asks_for_the_book_anew(message: str, named: s
         (broken("trade", p="-5.0"), "price is no number"),
         (broken("trade", m="yes"), r"\$\.m"),
         (broken("ticker", a=""), "price is no number"),
+        (broken("trade").encode().replace(b"100.00", b"\xff"), "codec can't decode"),
     ],
 )
-def test_other_frames_that_cannot_be_read_bring_nothing(message: str, named: str) -> None:
+def test_other_frames_that_cannot_be_read_bring_nothing(message: str | bytes, named: str) -> None:
     with pytest.raises(FrameFault, match=named) as caught:
         read(message)
     assert not caught.value.remedy

@@ -15,8 +15,8 @@ from zenithd.domain.events import TradingDayStarted
 from zenithd.domain.market_data import FeedStatus
 from zenithd.testing import FakeClock, MemoryDaemon, Request, Response, network_clock
 
-LINES = 3000
-MIDDLE = 1500
+LINES = 2000
+MIDDLE = 1000
 STALL_SECONDS_MAX = 20
 LOST = 60
 """Frames that nobody hears while there is no connection, or in a gap."""

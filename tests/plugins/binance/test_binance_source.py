@@ -385,6 +385,21 @@ async def test_book_is_renewed_before_the_market_leaves_its_snapshot(clock: trio
         assert daemon.gaps == 0
 
 
+async def test_aggregate_trades_of_futures_come_over_the_regular_endpoint(
+    clock: trio.testing.MockClock,
+) -> None:
+    live = LiveVenue(is_spot=False)
+    async with running(live, trade_stream="aggTrade") as daemon:
+        await live.venue.wait_frame("btcusdt@aggTrade")
+        regular = next(client for client in live.venue.clients if "/regular" in client.path)
+        assert json.loads(regular.received[0])["params"] == ["btcusdt@kline_1d", "btcusdt@aggTrade"]
+        for number in (7, 8, 8, 10):
+            data = {"a": number, "p": "99.5", "q": "1", "f": 1, "l": 2, "T": live.symbol.time, "m": True}
+            await regular.send(frame("btcusdt@aggTrade", data))
+        await daemon.wait_until(lambda: daemon.gaps == 1)
+        assert len([each for each in daemon.batches if "TradeReported" in str(each)]) == 3
+
+
 # Trades, best prices, statistics, days
 
 
@@ -508,13 +523,24 @@ async def test_demanded_pause_is_kept(clock: trio.testing.MockClock, status: int
         assert asked[1] - asked[0] >= seconds
 
 
-async def test_venue_that_is_down_is_impaired_until_it_comes_back(clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Response(b"down", 503), "status 503 down"),
+        (Response(b'{"symbols":{}}'), "exchangeInfo: Expected `array`"),
+        (Response(b'{"symbols":[{"symbol":"\xff"}]}'), "exchangeInfo: 'utf-8' codec"),
+    ],
+    ids=["down", "form", "bytes"],
+)
+async def test_venue_that_is_down_is_impaired_until_it_comes_back(
+    clock: trio.testing.MockClock, answer: Response, reason: str
+) -> None:
     live = LiveVenue()
     information = live.venue.routes["/api/v3/exchangeInfo"]
-    live.venue.routes["/api/v3/exchangeInfo"] = Response(b"down", 503)
+    live.venue.routes["/api/v3/exchangeInfo"] = answer
     async with running(live) as daemon:
         await daemon.wait_status("BINANCE", FeedStatus.IMPAIRED)
-        assert "status 503 down" in daemon.statuses[-1].reason
+        assert reason in daemon.statuses[-1].reason
         live.venue.routes["/api/v3/exchangeInfo"] = information
         await daemon.wait_status("BINANCE", FeedStatus.ACTIVE)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from zenithd_binance.weight_limit import WINDOW_SECONDS, WeightLimit
 
 
-@given(requests=st.lists(st.tuples(st.integers(1, 60), st.floats(0, 40)), max_size=60))
-def test_no_minute_takes_more_than_the_limit(requests: list[tuple[int, float]]) -> None:
+@given(requests=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 40)), max_size=60))
+def test_no_minute_takes_more_than_the_limit(requests: list[tuple[int, int]]) -> None:
     limit, now = WeightLimit(100), 0.0
     taken: list[tuple[float, int]] = []
     for weight, pause in requests:

@@ -278,7 +278,8 @@ def write_recording(path: Path) -> Path:
     xsx = MarketId("XSX")
     code = InstrumentId("ABC.XSX")
     with RecordingWriter(path) as writer:
-        writer.declare(START, MarketDefinition(id=xsx), [Instrument(code="ABC", market=xsx)])
+        definition = MarketDefinition(id=xsx, readiness=True)
+        writer.declare(START, definition, [Instrument(code="ABC", market=xsx)])
         writer.set_status(START, xsx, FeedStatus.ACTIVE)
         writer.write(START, [OrderAdded(code, "1", Side.BID, 100, 5, 1)])
         writer.write(START + SECOND, [InstrumentListed(Instrument(code="NEW", market=xsx))])
@@ -296,6 +297,7 @@ async def test_a_recording_of_zenithd_is_played(tmp_path: Path) -> None:
         assert daemon.faults == []
         assert daemon.violations == []
         assert isinstance(daemon.events()[0], TradingDayStarted)
+        assert not daemon.markets[MARKET].definition.readiness  # a recording ends, the daemon goes on
 
 
 async def test_a_torn_recording_is_played_to_its_last_whole_block(tmp_path: Path) -> None:
