@@ -1,4 +1,4 @@
-"""Everything that CI checks, one step after the other: format, lint, types, tests. Stops at the first failure."""
+"""Everything that CI checks, one step after the other; stops at the first failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [str(path) for folder in ("zenithd", "plugins") for path in sorted((ROOT / folder).rglob("*.py"))]
-ASYNC_RULES = "ASYNC100,ASYNC101,ASYNC105,ASYNC109,ASYNC112,ASYNC113,ASYNC118,ASYNC121,ASYNC210,ASYNC220,ASYNC230"
+ASYNC_RULES = (
+    "ASYNC100,ASYNC101,ASYNC105,ASYNC109,ASYNC112,ASYNC113,ASYNC118,ASYNC121,ASYNC210,ASYNC220,ASYNC230"
+)
 """Rules about mistakes; those that want a checkpoint on every path would forbid calls that do not block."""
 
 STEPS = (

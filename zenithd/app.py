@@ -226,9 +226,7 @@ class Daemon:
         else:
             feed.finished(status.reason or status.state.value)
 
-    def _source_status(
-        self, brought: Brought[MarketSource[Any]], status: FeedStatus, reason: str
-    ) -> None:
+    def _source_status(self, brought: Brought[MarketSource[Any]], status: FeedStatus, reason: str) -> None:
         """A running source tells how its feeds are."""
         self._report(brought, SourceStatus(_PLUGIN_STATES.get(status, PluginState.ACTIVE), reason))
 

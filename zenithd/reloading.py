@@ -43,7 +43,7 @@ class Reloader:
             merged = with_live(self._config, new)
             self._apply(merged)
         except ConfigError as error:
-            log.error("configuration not taken over", error=str(error))
+            log.exception("configuration not taken over", error=str(error))
             return False
         self._config = merged
         if difference.needs_restart:

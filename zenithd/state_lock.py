@@ -26,7 +26,11 @@ def lock_state(state_directory: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(
-            str(path), None, "server.state_directory", "a folder that can be written", f"found: {error.strerror}"
+            str(path),
+            None,
+            "server.state_directory",
+            "a folder that can be written",
+            f"found: {error.strerror}",
         ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

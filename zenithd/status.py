@@ -1,4 +1,4 @@
-"""What the daemon tells about itself: health pages, and what `zenithd plugins list` shows of a running one."""
+"""What the daemon tells about itself: the health pages, also read by `zenithd plugins list`."""
 
 from __future__ import annotations
 

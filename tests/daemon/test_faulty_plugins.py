@@ -179,20 +179,19 @@ def test_subscribers_of_the_failed_feed_stay_and_are_told(tmp_path: Path) -> Non
             raise ValueError("gone")
         """
     config = FAST.replace("backoff_seconds_min = 0.5", "backoff_seconds_min = 30.0")
-    with DaemonProcess(tmp_path, config, **install(tmp_path, run)) as daemon:
-        with daemon.client() as client:
-            client.log_in()
-            client.subscribe("Feeds", "Zenith")
-            client.subscribe("Markets")
-            client.subscribe("Depth!F1.FAULTY")
-            changed = client.wait_for(
-                lambda one: one.get("Topic") == "Feeds" and any(f["Name"] == "FAULTY" for f in one["Data"])
-            )
-            assert changed["Data"][0]["Status"] == "Impaired"
-            changed = client.wait_for(
-                lambda one: one.get("Topic") == "Markets" and any(m["Code"] == "FAULTY" for m in one["Data"])
-            )
-            assert changed["Data"][0]["Feed"] == "Impaired"
+    with DaemonProcess(tmp_path, config, **install(tmp_path, run)) as daemon, daemon.client() as client:
+        client.log_in()
+        client.subscribe("Feeds", "Zenith")
+        client.subscribe("Markets")
+        client.subscribe("Depth!F1.FAULTY")
+        changed = client.wait_for(
+            lambda one: one.get("Topic") == "Feeds" and any(f["Name"] == "FAULTY" for f in one["Data"])
+        )
+        assert changed["Data"][0]["Status"] == "Impaired"
+        changed = client.wait_for(
+            lambda one: one.get("Topic") == "Markets" and any(m["Code"] == "FAULTY" for m in one["Data"])
+        )
+        assert changed["Data"][0]["Feed"] == "Impaired"
 
 
 def test_a_flood_is_slowed_and_shown(tmp_path: Path) -> None:
@@ -249,9 +248,7 @@ def test_code_that_blocks_is_named(tmp_path: Path) -> None:
 
 def test_disabled_plugins_are_not_imported(tmp_path: Path) -> None:
     environment = install(tmp_path, "", preamble="print('imported')\nraise SystemExit\n")
-    with DaemonProcess(
-        tmp_path, SHIPPED, ZENITHD_DISABLED_PLUGINS="faulty", **environment
-    ) as daemon:
+    with DaemonProcess(tmp_path, SHIPPED, ZENITHD_DISABLED_PLUGINS="faulty", **environment) as daemon:
         daemon.wait_ready()
         assert plugins(daemon)["faulty"]["state"] == "disabled"
         assert "imported" not in daemon.text()

@@ -25,7 +25,8 @@ class RawClient:
         self.socket = socket.create_connection((host, int(port)), timeout=20)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
-            f"GET /Zenith?version=2.0 HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET /Zenith?version=2.0 HTTP/1.1\r\nHost: {host}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Protocol: ZenithJson\r\n\r\n".encode()
         )
@@ -98,13 +99,22 @@ def test_nothing_follows_a_close_frame(demonstration: DaemonProcess) -> None:
     assert data.endswith(b"\x88\x02\x03\xe8")
 
 
+def slow_client(daemon: DaemonProcess) -> Client:
+    """A client whose kernel takes little: it stalls as soon as nobody reads."""
+    host, _, port = daemon.address.rpartition(":")
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.connect((host, int(port)))
+    return daemon.client(sock=small, ping_interval=None, max_queue=1)
+
+
 def test_a_stalled_reader_catches_up_and_delays_nobody(tmp_path: Path) -> None:
     config = SHIPPED.replace("outbox_bytes_max = 1048576", "outbox_bytes_max = 16384")
-    config = config.replace("rate = 1.0", "rate = 50.0")
+    config = config.replace("rate = 1.0", "rate = 100.0")
     topics = [f"Depth!XS{number:02}.XSX" for number in range(1, 11)]
     with DaemonProcess(tmp_path, config) as daemon:
         daemon.wait_ready()
-        with daemon.client() as quick, daemon.client() as stalled:
+        with daemon.client() as quick, slow_client(daemon) as stalled:
             for client in (quick, stalled):
                 client.log_in()
             for topic in topics:
@@ -148,10 +158,10 @@ def _expect_the_state(client: Client, topics: list[str]) -> None:
 
 def test_a_reader_that_takes_nothing_is_disconnected(tmp_path: Path) -> None:
     config = SHIPPED.replace("stall_seconds_max = 60.0", "stall_seconds_max = 2.0")
-    config = config.replace("rate = 1.0", "rate = 50.0")
+    config = config.replace("rate = 1.0", "rate = 100.0")
     with DaemonProcess(tmp_path, config) as daemon:
         daemon.wait_ready()
-        with daemon.client() as stalled:
+        with slow_client(daemon) as stalled:
             stalled.log_in()
             for number in range(1, 11):
                 for kind in ("Depth", "Levels", "Security", "Trades"):

@@ -189,9 +189,7 @@ def test_trades_subscription_and_history(client: Client) -> None:
 
 
 def test_charts_of_today_and_of_past_days(client: Client) -> None:
-    minutes, errors = client.ask(
-        "Market", "QueryChartHistory", {**XS01, "Period": "00:01:00", "Count": 30}
-    )
+    minutes, errors = client.ask("Market", "QueryChartHistory", {**XS01, "Period": "00:01:00", "Count": 30})
     assert not errors
     assert len(minutes) == 30
     dates = [bar["Date"] for bar in minutes]

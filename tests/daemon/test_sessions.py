@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.daemon.conftest import Client, DaemonProcess
+from tests.daemon.conftest import DaemonProcess
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = (REPOSITORY / "config.toml").read_text()
@@ -75,9 +75,7 @@ def test_login_and_subscriptions_sent_at_once(demonstration: DaemonProcess) -> N
         login = {"Provider": "BasicAuth", "ClientID": "x", "UserName": "demo", "Password": "demo"}
         client.send(Controller="Auth", Topic="AuthOwner", TransactionID=1, Data=login)
         for number in range(1, 11):
-            client.send(
-                Controller="Market", Topic=f"Security!XS{number:02}.XSX", Action="Sub", Confirm=True
-            )
+            client.send(Controller="Market", Topic=f"Security!XS{number:02}.XSX", Action="Sub", Confirm=True)
         for number in range(1, 11):
             topic = f"Security!XS{number:02}.XSX"
             outcome = client.wait_for(
@@ -252,12 +250,11 @@ def test_trading_scopes_are_not_granted_where_the_setting_forbids_it(tmp_path: P
 def test_pings_and_idle_connections(tmp_path: Path) -> None:
     config = SHIPPED.replace("ping_seconds = 30.0", "ping_seconds = 1.0")
     config = config.replace("idle_seconds = 60.0", "idle_seconds = 3.0")
-    with DaemonProcess(tmp_path, config) as daemon:
-        with daemon.client(ping_interval=None) as client:
-            # A client that answers pings stays, however long it says nothing.
-            with pytest.raises(TimeoutError):
-                client.socket.recv(timeout=5)
-            assert client.ask("Market", "QueryMarkets") == ([], [])
+    with DaemonProcess(tmp_path, config) as daemon, daemon.client(ping_interval=None) as client:
+        # A client that answers pings stays, however long it says nothing.
+        with pytest.raises(TimeoutError):
+            client.socket.recv(timeout=5)
+        assert client.ask("Market", "QueryMarkets") == ([], [])
 
 
 def test_shutdown_tells_clients_to_come_back(tmp_path: Path) -> None:
@@ -329,7 +326,6 @@ def test_health(demonstration: DaemonProcess) -> None:
 
 def test_single_byte_writes_and_aborted_connections(demonstration: DaemonProcess) -> None:
 
-
     host, _, port = demonstration.address.rpartition(":")
     for _ in range(300):
         with socket.create_connection((host, int(port))) as raw:
@@ -339,5 +335,3 @@ def test_single_byte_writes_and_aborted_connections(demonstration: DaemonProcess
         for byte in request:
             raw.sendall(bytes([byte]))
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
-
-

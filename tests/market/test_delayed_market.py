@@ -265,6 +265,19 @@ def test_after_a_restart_it_shows_what_was_stored() -> None:
     assert [each.price for each in view.orders()] == [90]
 
 
+def test_recalled_trades_of_another_day_begin_it() -> None:
+    before = delayed_of(source())
+    before.observe([TradingDayStarted(XSX, MONDAY), trade(7, 10)], 10)
+    before.due(DELAY + 10)
+    delayed = delayed_of(source(), opening=before.state_snapshot())
+    delayed.recall([trade(1, 20, 105), trade(2, 21, 106)], TUESDAY)
+    assert delayed.due(DELAY + 20).new_day
+    delayed.observe([TradingDayStarted(XSX, TUESDAY), trade(2, 21, 106)], 30)
+    assert delayed.due(DELAY + 30).duplicate_trades == 1
+    record = delayed.instruments[SHOWN].security
+    assert (delayed.trading_date, record.close, record.open, record.volume) == (TUESDAY, 100, 105, 2)
+
+
 # Memory
 
 

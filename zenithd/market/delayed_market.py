@@ -17,6 +17,7 @@ from zenithd.domain.events import (
     OrderRemoved,
     Stream,
     TradeReported,
+    TradingDayStarted,
 )
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import BestPriceSource, Instrument, MarketDefinition
@@ -139,13 +140,19 @@ class DelayedMarket:
             return Changes()
         return self._declare(Declaration(definition, tuple(instruments)))
 
-    def recall(self, trades: Iterable[TradeReported]) -> None:
-        """Hold stored trades of today that are newer than the opening state, by time, oldest first.
+    def recall(self, trades: Iterable[TradeReported], trading_date: date | None = None) -> None:
+        """Hold stored trades of the newest day that the opening state did not reach, by time, oldest first.
 
-        To be called after a restart and before the first event is observed.
+        To be called after a restart and before the first event is observed. `trading_date` is theirs: if
+        it is not that of the opening state, a new day begins with the first of them.
         """
+        begins_day = trading_date is not None and trading_date != self.trading_date
         for trade in trades:
-            self._line.add(Delayed(trade.time + self.delay_ns, (trade,)))
+            events: list[MarketEvent] = [trade]
+            if begins_day and trading_date is not None:
+                begins_day = False
+                events.insert(0, TradingDayStarted(self.definition.id, trading_date))
+            self._line.add(Delayed(trade.time + self.delay_ns, tuple(events)))
 
     def observe(self, events: Sequence[MarketEvent], now: int) -> None:
         """Hold a batch of the source until `now + delay_ns`."""

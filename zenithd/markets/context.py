@@ -19,6 +19,7 @@ from zenithd.markets.feed import Past, SourceFeed
 from zenithd.plugin.interfaces import Clock, LastKnown
 from zenithd.supervisor import Attempt
 
+
 class SourceContext:
     """Implements `zenithd.plugin.MarketSourceContext` for one source."""
 

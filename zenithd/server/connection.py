@@ -306,7 +306,9 @@ class Connection:
         """Users were changed: the session compares what it may do now."""
         user = self.session.access.user
         if user:
-            access = accounts.authority.access(user) if accounts.may_log_in(user, self.peer.is_loopback) else None
+            access = (
+                accounts.authority.access(user) if accounts.may_log_in(user, self.peer.is_loopback) else None
+            )
             self.execute(self.session.access_changed(access, trio.current_time()))
 
     # Housekeeping
