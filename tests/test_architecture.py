@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"bus"},
     "logs": {"config"},
     "supervisor": {"plugin"},
+    "plugin_loading": {"config", "plugin"},
     "watchdog": {"plugin"},
     "state_lock": {"config"},
     "daemon_file": {"files"},

@@ -26,7 +26,7 @@ from zenithd.accounts import load_accounts
 from zenithd.authentication import Authentication, AuthenticationSettings
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
-from zenithd.config import Config, ConfigError
+from zenithd.config import Config, ConfigError, unknown_sections
 from zenithd.controllers.fragments import FragmentsController
 from zenithd.controllers.market import MarketController
 from zenithd.controllers.zenith import ZenithController
@@ -34,15 +34,16 @@ from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_fil
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.market_data import FeedStatus
 from zenithd.history.schema import StoreRefused
-from zenithd.history.store import HistorySettings, HistoryStore
+from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
 from zenithd.logs import configure_logs, set_level
 from zenithd.markets.context import SourceContext
 from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
 from zenithd.metrics import Metrics
 from zenithd.plugin.interfaces import Clock, MarketSource
 from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
-from zenithd.plugin.manager import DISABLED_VARIABLE, PluginManager, disabled_by_environment
+from zenithd.plugin.manager import PluginManager
 from zenithd.plugin.remote_history import PluginContext, RemoteHistory
+from zenithd.plugin_loading import load_plugins
 from zenithd.reloading import Reloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
@@ -107,7 +108,7 @@ class Daemon:
         self.flusher = Flusher(config.fanout.slice_seconds, trio.current_time)
         self.bus = Bus(self.flusher)
         self.history = HistoryStore(
-            self.state / "history.db",
+            self.state / HISTORY_FILE,
             HistorySettings(
                 retention_days=config.history.retention_days, flush_seconds=config.history.flush_seconds
             ),
@@ -262,6 +263,8 @@ class Daemon:
 
     def take_over(self, config: Config) -> None:
         """Use a changed configuration; a problem raises before anything has changed."""
+        for source in self._sources:
+            config.parse_section(source.plugin.name, type(source.config))
         accounts = load_accounts(config, self.state)
         if self.tls is not None and config.tls_files is not None:
             try:
@@ -333,11 +336,7 @@ class Daemon:
         try:
             sockets = await self.listener.open(host, port)
         except OSError as error:
-            raise self.config.error(
-                "server.listen",
-                f"a free address of this machine, found: {error.strerror or error}",
-                "stop what uses it, or choose another with --listen HOST:PORT",
-            ) from None
+            raise self.config.listen_error(error) from None
         address = _address_text(sockets[0])
         write_daemon_file(self.state, DaemonFile(os.getpid(), address, self.tls is not None))
         try:
@@ -401,9 +400,10 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
     """
     configure_logs(config.logging)
     with lock_state(config.state_directory):
-        plugins = PluginManager.discover()
-        disabled = dict.fromkeys(disabled_by_environment(os.environ), f"by {DISABLED_VARIABLE}")
-        plugins.load(config.parse_section, {**disabled, **config.disabled_plugins})
+        plugins, sections = load_plugins(config)
+        installed = [plugin.name for plugin in plugins.plugins]
+        for problem in [*sections.problems, *unknown_sections(config, installed)]:
+            raise problem
         for plugin in plugins.plugins:
             if plugin.state is PluginState.BROKEN:
                 log.error("plugin is broken", plugin=plugin.name, reason=plugin.reason)

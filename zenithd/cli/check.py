@@ -13,17 +13,17 @@ from pysqlite3 import dbapi2
 
 from zenithd.accounts import load_accounts
 from zenithd.cli.common import DEFAULT_CONFIG, EXIT_FAULT, ConfigOption, JsonOption, examples, print_json
-from zenithd.cli.plugin_loading import load_plugins
 from zenithd.config import Config, ConfigError, inspect, unknown_sections
 from zenithd.daemon_file import DaemonFile, find_daemon
 from zenithd.history.schema import StoreRefused, connect
+from zenithd.history.store import HISTORY_FILE
 from zenithd.plugin.loaded import PluginState
+from zenithd.plugin_loading import load_plugins
 from zenithd.server.tls import BadCertificate, Certificate, make_context
 from zenithd.tokens import KEY_FILE, load_key
 
 EPILOG = examples("zenithd check", "zenithd check --config market/config.toml --json")
 
-HISTORY_FILE = "history.db"
 FILES_BESIDE_CONNECTIONS = 200
 """Open files of the daemon that are not connections, rounded up."""
 

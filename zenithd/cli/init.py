@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, examples
-from zenithd.cli.plugin_loading import bundled_structs
 from zenithd.config.reference import config_text
+from zenithd.plugin_loading import bundled_structs
 
 EPILOG = examples("zenithd init", "zenithd init --config market/config.toml", "zenithd init --force")
 

@@ -20,13 +20,13 @@ from zenithd.cli.common import (
     print_json,
     print_table,
 )
-from zenithd.cli.plugin_loading import load_plugins, section_structs, silent_output
 from zenithd.config import Config, SectionReader, load
 from zenithd.config.reference import plugin_text
 from zenithd.daemon_file import find_daemon
 from zenithd.plugin.loaded import LoadedPlugin
 from zenithd.plugin.manager import ENTRY_POINT_GROUP, PluginManager
 from zenithd.plugin.scaffold import ScaffoldError, check_plugin, write_plugin
+from zenithd.plugin_loading import load_plugins, section_structs, silent_output
 
 LIVE_SECONDS_MAX = 2.0
 

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, examples
-from zenithd.cli.plugin_loading import load_plugins
 from zenithd.cli.recorder import Recorder, record_sources
 from zenithd.cli.run import ListenOption, SetOption, listen_override, parse_settings, serve
 from zenithd.config import load
@@ -22,6 +21,7 @@ from zenithd.domain.identifiers import InvalidIdentifier, MarketId, parse_market
 from zenithd.logs import configure_logs
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
+from zenithd.plugin_loading import load_plugins
 from zenithd.recording import RecordingError, RecordingWriter
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from zenithd.bus import Bus, Flusher
-from zenithd.cli.plugin_loading import bundled_structs
 from zenithd.config.reference import config_text, configuration_page
 from zenithd.metrics import Metrics
+from zenithd.plugin_loading import bundled_structs
 
 METRICS_BEGIN = "<!-- metrics: begin -->\n"
 METRICS_END = "<!-- metrics: end -->\n"

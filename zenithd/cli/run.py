@@ -14,8 +14,7 @@ import typer
 from rich.text import Text
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, console, examples
-from zenithd.cli.plugin_loading import load_plugins
-from zenithd.config import Config, load, unknown_sections
+from zenithd.config import Config, load
 from zenithd.daemon_file import DaemonFile
 
 if TYPE_CHECKING:
@@ -103,7 +102,6 @@ def serve(
     from zenithd import app  # not needed by the other verbs, which start faster without
 
     config = load(path, overrides)
-    refuse_bad_sections(config)
     raise_file_limit()
 
     def started(info: StartInfo) -> None:
@@ -112,17 +110,6 @@ def serve(
         print_banner(config, info)
 
     trio.run(partial(app.run, config, started=started))
-
-
-def refuse_bad_sections(config: Config) -> None:
-    """A mistake in a plugin's section stops the start as any other does; a broken plugin does not.
-
-    Raises:
-        ConfigError: the first mistake.
-    """
-    manager, reader = load_plugins(config)
-    for problem in [*reader.problems, *unknown_sections(config, [plugin.name for plugin in manager.plugins])]:
-        raise problem
 
 
 def raise_file_limit() -> int:

@@ -32,6 +32,9 @@ from zenithd.market.trade_effect import trade_effect
 from zenithd.market.trade_tape import trend_between
 from zenithd.plugin.interfaces import LastKnown
 
+HISTORY_FILE = "history.db"
+"""Name of the store in the state folder."""
+
 NANOSECONDS = 1_000_000_000
 EPOCH = date(1970, 1, 1)
 CLOSE_SECONDS_MAX = 5.0

@@ -123,7 +123,7 @@ class Markets:
         """Take a source's new market in: restore its day, and make the markets derived from it."""
         identifier = venue.definition.id
         self._markets[identifier] = venue
-        recalled = await self.restore_day(venue)
+        recalled = await self._restore_day(venue)
         for settings in self.settings.delayed:
             if settings.market == identifier:
                 delayed_id = _delayed_id(identifier)
@@ -133,7 +133,9 @@ class Markets:
                 else:
                     opening = msgspec.msgpack.decode(stored, type=MarketSnapshot)
                     delayed = self._add_delayed(venue, settings, opening)
-                    delayed.recall(sorted(recalled, key=lambda trade: trade.time))
+                    if recalled is not None:
+                        day, trades = recalled
+                        delayed.recall(sorted(trades, key=lambda trade: trade.time), day)
         for code in self.settings.mixed:
             if MarketId(code) not in self._markets:
                 self._mix(MarketId(code))
@@ -167,14 +169,17 @@ class Markets:
         self._delayed.setdefault(venue.definition.id, []).append(delayed)
         return delayed
 
-    async def restore_day(self, venue: VenueMarket) -> list[TradeReported]:
-        """Put what the store holds of the newest day on the tapes; return those trades."""
+    async def restore_day(self, venue: VenueMarket) -> None:
+        """Put what the store holds of the newest day on the tapes."""
+        await self._restore_day(venue)
+
+    async def _restore_day(self, venue: VenueMarket) -> tuple[date, list[TradeReported]] | None:
         stored = await self.history.load_latest_day(venue.definition.id)
         if stored is None:
-            return []
-        trading_date, trades = stored
-        self.restored(venue, trades, trading_date)
-        return [trade for several in trades.values() for trade in several]
+            return None
+        day, trades = stored
+        self.restored(venue, trades, day)
+        return day, [trade for several in trades.values() for trade in several]
 
     def restored(
         self, venue: VenueMarket, trades: Mapping[InstrumentId, Sequence[TradeReported]], trading_date: date

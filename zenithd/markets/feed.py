@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import structlog
@@ -139,6 +140,12 @@ class SourceFeed:
 
     def declare(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
         """Queue a declaration before everything published later."""
+        try:
+            ZoneInfo(definition.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{definition.time_zone!r} of market {definition.id} is no IANA time zone"
+            ) from None
         self._markets.claim(definition.id, self)
         for instrument in instruments:
             if instrument.market != definition.id:
@@ -316,14 +323,15 @@ class SourceFeed:
         self.inbound.put_nowait(Reset(), 1)
 
     def _parts(self, events: Sequence[MarketEvent]) -> Iterator[tuple[VenueMarket, Sequence[MarketEvent]]]:
-        if len(self.venues) == 1:
+        """Split a batch by market, and before each new day: trades are stored under the day they are of."""
+        if len(self.venues) == 1 and not any(type(event) is TradingDayStarted for event in events):
             yield next(iter(self.venues.values())), events
             return
         start = 0
         current: VenueMarket | None = None
         for index, event in enumerate(events):
             venue = self._venue_of(event)
-            if venue is not current:
+            if venue is not current or type(event) is TradingDayStarted:
                 if current is not None and index > start:
                     yield current, events[start:index]
                 current, start = venue, index

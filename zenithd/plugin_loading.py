@@ -1,4 +1,4 @@
-"""Loading plugins for the command line: as the daemon does it, and without a word on standard output."""
+"""Loads what the configuration and the environment enable: one way for the daemon and its tools."""
 
 from __future__ import annotations
 
