@@ -45,6 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "authentication": {"accounts", "metrics", "plugin", "server", "sessions", "tokens", "wire"},
     "server": {"accounts", "authentication", "bus", "config", "controllers", "metrics", "sessions", "wire"},
     "reloading": {"accounts", "config"},
+    "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},
+    "process": set(),
     "status": {"markets", "metrics", "plugin", "server"},
     "testing": {"domain", "market", "plugin", "clock", "recording"},
 }

@@ -17,6 +17,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `server`: the port: HTTP, TLS, WebSocket connections.
 * `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics`, `status`, `reloading`: what operators
   touch.
+* `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
 * `app`: the composition root. `cli`: the commands.
 * `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.
 """

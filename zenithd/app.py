@@ -9,9 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import random
-import signal
 import ssl
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,18 +30,17 @@ from zenithd.controllers.market import MarketController
 from zenithd.controllers.zenith import ZenithController
 from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_file
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.market_data import FeedStatus
 from zenithd.history.schema import StoreRefused
 from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
 from zenithd.logs import configure_logs, set_level
-from zenithd.markets.context import SourceContext
 from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
 from zenithd.metrics import Metrics
-from zenithd.plugin.interfaces import Clock, MarketSource
-from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
+from zenithd.plugin.interfaces import Clock
+from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
 from zenithd.plugin.remote_history import PluginContext, RemoteHistory
 from zenithd.plugin_loading import load_plugins
+from zenithd.process import leave_behind, wait_stop_signal
 from zenithd.reloading import Reloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
@@ -51,9 +48,10 @@ from zenithd.server.services import Services
 from zenithd.server.tls import BadCertificate, Certificate, load, make_context
 from zenithd.sessions.limits import AddressLimits, LimitSettings
 from zenithd.sessions.rate import Rate
+from zenithd.sources import Sources
 from zenithd.state_lock import lock_state
 from zenithd.status import Status, describe_plugin
-from zenithd.supervisor import Attempt, Supervised, SupervisionSettings, supervise
+from zenithd.supervisor import SupervisionSettings, supervise
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.watchdog import Stall, Watchdog
 from zenithd.wire.codec import Codec
@@ -63,18 +61,9 @@ from zenithd.wire.scopes import TradingOverPlain
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 
-EXIT_LEFT_BEHIND = 70
-"""Exit code when a plugin's task would not end."""
-
 LISTEN_AFTER_SECONDS_MAX = 3.0
 """How long listening may wait for the sources to declare their markets. A connection's list of feeds is
 fixed for its life (zenith-websocket 2.4), so an early client would never see a market declared later."""
-
-_PLUGIN_STATES = {
-    FeedStatus.INITIALISING: PluginState.INITIALISING,
-    FeedStatus.IMPAIRED: PluginState.IMPAIRED,
-}
-"""How the worst status of a source's feeds shows in the plugin list; any other is a running source."""
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -145,17 +134,14 @@ class Daemon:
             self.metrics,
         )
         self.tls = _make_tls(config)
-        self.status = Status(self.markets, lambda: plugins.plugins, self.metrics, self._waiting_for)
+        self.sources = Sources(plugins, self.markets, self.metrics, clock, self.http, self.state)
+        self.status = Status(self.markets, lambda: plugins.plugins, self.metrics, self.sources.waiting_for)
         self.listener = Listener(
             self.services, self._make_session, self.status.routes(), self.address_limits, self.tls
         )
         self.metrics.watch(self.bus, self.flusher)
         self._reloading: Reloader | None = None
-        self._sources = plugins.market_sources()
-        self._feeds = {brought.name: self.markets.add_source(brought.name) for brought in self._sources}
         self._authenticators()
-        for plugin in plugins.plugins:
-            self._show_plugin(plugin)
 
     # Sessions
 
@@ -187,71 +173,6 @@ class Daemon:
                 brought.config, context
             )
 
-    def supervised(self, brought: Brought[MarketSource[Any]]) -> Supervised:
-        """What the supervisor needs to run a market source."""
-        feed = self._feeds[brought.name]
-        feed.on_status = partial(self._source_status, brought)
-
-        def build(attempt: Attempt) -> MarketSource[Any]:
-            if attempt.number > 1:
-                feed.restarted()
-            # Seeded by name and attempt: the same source sees the same randomness in every run.
-            generator = random.Random(f"{brought.name}:{attempt.number}")
-            context = SourceContext(
-                brought.name,
-                feed,
-                attempt,
-                self.history,
-                self.clock,
-                self.http,
-                generator,
-                self.state / "plugins" / brought.plugin.name,
-            )
-            return brought.implementation(brought.config, context)
-
-        return Supervised(
-            name=brought.name,
-            build=build,
-            report=partial(self._supervised_state, brought),
-            packages=self.plugins.packages,
-        )
-
-    def _supervised_state(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
-        """The supervisor tells how a source runs: its feeds follow, whatever the source said of them."""
-        feed = self._feeds[brought.name]
-        self._report(brought, status)
-        if status.state is PluginState.IMPAIRED:
-            feed.impaired(status.reason)
-        elif status.state is PluginState.INITIALISING:
-            feed.impaired(None)
-        else:
-            feed.finished(status.reason or status.state.value)
-
-    def _source_status(self, brought: Brought[MarketSource[Any]], status: FeedStatus, reason: str) -> None:
-        """A running source tells how its feeds are."""
-        self._report(brought, SourceStatus(_PLUGIN_STATES.get(status, PluginState.ACTIVE), reason))
-
-    def _report(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
-        """Show a source's state in the plugin list and the metrics."""
-        plugin = brought.plugin
-        known = plugin.parts.get(brought.name)
-        if known is not None and status.restarts > known.restarts:
-            self.metrics.plugin_restarts.labels(plugin.name).inc(status.restarts - known.restarts)
-        plugin.report(brought.name, status)
-        self._show_plugin(plugin)
-
-    def _show_plugin(self, plugin: LoadedPlugin) -> None:
-        for state in PluginState:
-            self.metrics.plugin_state.labels(plugin.name, state.value).set(state is plugin.state)
-
-    def _waiting_for(self) -> list[str]:
-        """Sources that must be up and have not declared a market yet."""
-        return [
-            f"plugin {brought.name} has not declared its markets"
-            for brought in self._sources
-            if brought.implementation.holds_readiness and not self._feeds[brought.name].venues
-        ]
-
     def stalled(self, stall: Stall) -> None:
         """The loop did not turn (called in the watchdog's thread)."""
         (log.info if stall.ended else log.error)(str(stall))
@@ -263,7 +184,7 @@ class Daemon:
 
     def take_over(self, config: Config) -> None:
         """Use a changed configuration; a problem raises before anything has changed."""
-        for source in self._sources:
+        for source in self.sources.brought:
             config.parse_section(source.plugin.name, type(source.config))
         accounts = load_accounts(config, self.state)
         if self.tls is not None and config.tls_files is not None:
@@ -278,7 +199,7 @@ class Daemon:
         self.address_limits.use(_address_limits(config))
         self.flusher.slice_seconds = config.fanout.slice_seconds
         set_level(config.logging.level)
-        for feed in self._feeds.values():
+        for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
         for connection in list(self.listener.connections):
@@ -297,23 +218,23 @@ class Daemon:
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
                 services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
                 services.start_soon(self._watchdog().run, name="watchdog")
-                for feed in self._feeds.values():
+                for feed in self.sources.feeds.values():
                     services.start_soon(feed.run, name=f"markets of {feed.name}")
                 async with trio.open_nursery() as supervisors:
-                    for brought in self._sources:
+                    for source in self.sources:
                         supervisors.start_soon(
                             supervise,
-                            self.supervised(brought),
+                            source,
                             _supervision(self.config),
-                            random.Random(brought.name),
+                            random.Random(source.name),
                             host,
-                            name=f"supervisor of {brought.name}",
+                            name=f"supervisor of {source.name}",
                         )
                     await self._wait_declared()
                     await self._serve(started, grace)
                     supervisors.cancel_scope.cancel()
                 services.cancel_scope.cancel()  # the history writes what waits when it is cancelled
-            await _leave_behind(host, grace)
+            await leave_behind(host, grace)
 
     async def _open_history(self) -> None:
         try:
@@ -328,7 +249,7 @@ class Daemon:
 
     async def _wait_declared(self) -> None:
         with trio.move_on_after(LISTEN_AFTER_SECONDS_MAX):
-            for feed in self._feeds.values():
+            for feed in self.sources.feeds.values():
                 await feed.wait_begun()
 
     async def _serve(self, started: Callable[[StartInfo], None] | None, grace: float) -> None:
@@ -352,7 +273,7 @@ class Daemon:
                     if started is not None:
                         started(self._start_info(address))
                     log.info("serving", address=address)
-                    await _wait_stop_signal(self._reloader().reload)
+                    await wait_stop_signal(self._reloader().reload)
                     listeners.cancel_scope.cancel()
                 log.info("stopping")
                 self.listener.close_all(1012, "restarting")
@@ -411,35 +332,6 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
         gc.collect()
         gc.freeze()  # start-up objects live as long as the process: collections need not look at them
         await daemon.run(started)
-
-
-async def _wait_stop_signal(reload: Callable[[], bool]) -> None:
-    """Return at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reloads."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                reload()
-                continue
-            log.info("stop signal", signal=signal.Signals(number).name)
-            break
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end_at_once)
-
-
-def _end_at_once(number: int, _frame: object) -> None:
-    os._exit(128 + number)
-
-
-async def _leave_behind(host: trio.Nursery, grace: float) -> None:
-    """Wait for plugin tasks that end late; one that ignores its cancellation cannot keep the process."""
-    host.cancel_scope.cancel()
-    with trio.move_on_after(grace, shield=True):
-        while host.child_tasks:  # noqa: ASYNC110  (trio tells nobody when a nursery empties)
-            await trio.sleep(0.01)
-    if host.child_tasks:
-        log.error("left behind", tasks=[task.name for task in host.child_tasks])
-        sys.stderr.flush()
-        os._exit(EXIT_LEFT_BEHIND)
 
 
 def _make_tls(config: Config) -> ssl.SSLContext | None:

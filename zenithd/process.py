@@ -1,0 +1,45 @@
+"""The daemon as a process: signals that stop or reload it, and an end that nothing can hold up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+import trio
+
+EXIT_LEFT_BEHIND = 70
+"""Exit code when a plugin's task would not end."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+async def wait_stop_signal(reload: Callable[[], bool]) -> None:
+    """Return at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reloads."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                reload()
+                continue
+            log.info("stop signal", signal=signal.Signals(number).name)
+            break
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_at_once)
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
+
+async def leave_behind(host: trio.Nursery, grace: float) -> None:
+    """Wait for plugin tasks that end late; one that ignores its cancellation cannot keep the process."""
+    host.cancel_scope.cancel()
+    with trio.move_on_after(grace, shield=True):
+        while host.child_tasks:  # noqa: ASYNC110  (trio tells nobody when a nursery empties)
+            await trio.sleep(0.01)
+    if host.child_tasks:
+        log.error("left behind", tasks=[task.name for task in host.child_tasks])
+        sys.stderr.flush()
+        os._exit(EXIT_LEFT_BEHIND)

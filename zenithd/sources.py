@@ -1,0 +1,122 @@
+"""The market sources of the plugins: what each is given, how it is supervised, how it shows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from zenithd.domain.market_data import FeedStatus
+from zenithd.markets.context import SourceContext
+from zenithd.markets.directory import Markets
+from zenithd.markets.feed import SourceFeed
+from zenithd.metrics import Metrics
+from zenithd.plugin.interfaces import Clock, MarketSource
+from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
+from zenithd.plugin.manager import PluginManager
+from zenithd.supervisor import Attempt, Supervised
+
+_PLUGIN_STATES = {
+    FeedStatus.INITIALISING: PluginState.INITIALISING,
+    FeedStatus.IMPAIRED: PluginState.IMPAIRED,
+}
+"""How the worst status of a source's feeds shows in the plugin list; any other is a running source."""
+
+
+class Sources:
+    """All market sources of one daemon, each with its feed."""
+
+    def __init__(
+        self,
+        plugins: PluginManager,
+        markets: Markets,
+        metrics: Metrics,
+        clock: Clock,
+        http: httpx2.AsyncClient,
+        state: Path,
+    ) -> None:
+        self._plugins = plugins
+        self._markets = markets
+        self._metrics = metrics
+        self._clock = clock
+        self._http = http
+        self._state = state
+        self.brought: list[Brought[MarketSource[Any]]] = plugins.market_sources()
+        self.feeds: dict[str, SourceFeed] = {
+            brought.name: markets.add_source(brought.name) for brought in self.brought
+        }
+        for plugin in plugins.plugins:
+            self._show_plugin(plugin)
+
+    def __iter__(self) -> Iterator[Supervised]:
+        """What the supervisor needs to run each source."""
+        return (self._supervised(brought) for brought in self.brought)
+
+    def _supervised(self, brought: Brought[MarketSource[Any]]) -> Supervised:
+        """What the supervisor needs to run a market source."""
+        feed = self.feeds[brought.name]
+        feed.on_status = partial(self._source_status, brought)
+
+        def build(attempt: Attempt) -> MarketSource[Any]:
+            if attempt.number > 1:
+                feed.restarted()
+            # Seeded by name and attempt: the same source sees the same randomness in every run.
+            generator = random.Random(f"{brought.name}:{attempt.number}")
+            context = SourceContext(
+                brought.name,
+                feed,
+                attempt,
+                self._markets.history,
+                self._clock,
+                self._http,
+                generator,
+                self._state / "plugins" / brought.plugin.name,
+            )
+            return brought.implementation(brought.config, context)
+
+        return Supervised(
+            name=brought.name,
+            build=build,
+            report=partial(self._supervised_state, brought),
+            packages=self._plugins.packages,
+        )
+
+    def _supervised_state(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
+        """The supervisor tells how a source runs: its feeds follow, whatever the source said of them."""
+        feed = self.feeds[brought.name]
+        self._report(brought, status)
+        if status.state is PluginState.IMPAIRED:
+            feed.impaired(status.reason)
+        elif status.state is PluginState.INITIALISING:
+            feed.impaired(None)
+        else:
+            feed.finished(status.reason or status.state.value)
+
+    def _source_status(self, brought: Brought[MarketSource[Any]], status: FeedStatus, reason: str) -> None:
+        """A running source tells how its feeds are."""
+        self._report(brought, SourceStatus(_PLUGIN_STATES.get(status, PluginState.ACTIVE), reason))
+
+    def _report(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
+        """Show a source's state in the plugin list and the metrics."""
+        plugin = brought.plugin
+        known = plugin.parts.get(brought.name)
+        if known is not None and status.restarts > known.restarts:
+            self._metrics.plugin_restarts.labels(plugin.name).inc(status.restarts - known.restarts)
+        plugin.report(brought.name, status)
+        self._show_plugin(plugin)
+
+    def _show_plugin(self, plugin: LoadedPlugin) -> None:
+        for state in PluginState:
+            self._metrics.plugin_state.labels(plugin.name, state.value).set(state is plugin.state)
+
+    def waiting_for(self) -> list[str]:
+        """Sources that must be up and have not declared a market yet."""
+        return [
+            f"plugin {brought.name} has not declared its markets"
+            for brought in self.brought
+            if brought.implementation.holds_readiness and not self.feeds[brought.name].venues
+        ]
