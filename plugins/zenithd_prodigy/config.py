@@ -45,6 +45,7 @@ class ProdigyConfig(PluginConfig, frozen=True, kw_only=True):
         Meta(
             description="IANA time zone of the markets; a trading day ends at midnight there. Change it to "
             "see times and days as in your own city.",
+            extra_json_schema={"format": "time-zone"},
         ),
     ] = "Australia/Sydney"
     second_market: Annotated[

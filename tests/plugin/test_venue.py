@@ -400,3 +400,12 @@ async def test_source_without_markets_is_finished(clock: trio.testing.MockClock)
 
     async with MemoryDaemon().http:
         await Nothing(ExampleConfig(), MemoryDaemon()).run()
+
+
+async def test_what_was_wanted_before_it_was_listed_is_subscribed(clock: trio.testing.MockClock) -> None:
+    venue = venue_with_book([SUBSCRIBED, expect_text(f"subscribe {DEF}")])
+    listings = iter([b'["ABC"]'])
+    venue.routes["/instruments"] = lambda request: Response(next(listings, b'["ABC", "DEF"]'))
+    async with running(venue, ABC, DEF, instruments_refresh_seconds=10.0) as daemon:
+        await daemon.wait_status(MARKET, FeedStatus.ACTIVE)
+        await daemon.wait_until(lambda: daemon.prices(DEF) == ({100: 5}, {101: 6}))

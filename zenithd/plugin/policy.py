@@ -91,7 +91,9 @@ to the supervisor."""
 def venue_fault(problem: Exception) -> str | None:
     """Say in one line why the venue failed; None if anything in `problem` is not the venue's fault."""
     if isinstance(problem, ExceptionGroup):
-        reasons = [venue_fault(part) for part in problem.exceptions]
+        # What we found out ourselves (a stall) says more than the closed connection that followed from it.
+        parts = sorted(problem.exceptions, key=lambda part: not isinstance(part, VenueFault))
+        reasons = [venue_fault(part) for part in parts]
         return None if None in reasons else reasons[0]
     if not isinstance(problem, VENUE_FAULTS):
         return None

@@ -44,6 +44,9 @@ class VenueFeed:
         self._order = trio.StrictFIFOLock()
         """Held from the join of a batch to its publication: what is joined first is published first."""
         self._status: tuple[FeedStatus, str] | None = None
+        self._relisted = False
+        """What is listed has changed since what is wanted was looked at."""
+        self._waiting = trio.CancelScope()
 
     async def run(self) -> None:
         """Run until cancelled; raises what is not the venue's fault."""
@@ -87,6 +90,8 @@ class VenueFeed:
             else:
                 self._source.instruments = {each.id: each for each in loaded}
                 self._declare()
+                self._relisted = True
+                self._waiting.cancel()
                 return
 
     async def _refresh_instruments(self, pause_seconds: float) -> NoReturn:
@@ -118,11 +123,19 @@ class VenueFeed:
             self._open_connection(nursery)
             wanted: frozenset[InstrumentId] = frozenset()
             while True:
-                wanted = await self._context.wait_wanted(wanted)
+                wanted = await self._wait_change(wanted)
                 known = wanted & self._source.instruments.keys()
                 await self._drop(self._placed.keys() - known)
                 await self._add(known - self._placed.keys(), nursery)
                 self._apply_placement()
+
+    async def _wait_change(self, known: frozenset[InstrumentId]) -> frozenset[InstrumentId]:
+        """Return what is wanted as soon as that, or what is listed, has changed."""
+        with trio.CancelScope() as self._waiting:
+            if not self._relisted:
+                return await self._context.wait_wanted(known)
+        self._relisted = False
+        return self._context.wanted
 
     async def _drop(self, instruments: Iterable[InstrumentId]) -> None:
         for instrument in sorted(instruments):
