@@ -73,13 +73,13 @@ class Metrics:
         )
         self.flush_seconds = Histogram(
             "zenithd_flush_seconds",
-            "From a published batch to the end of its first flush slice.",
+            "From beginning to apply what is queued to the end of the first flush slice.",
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self.path_seconds = Histogram(
             "zenithd_path_seconds",
-            "From a plugin's publish call to the end of the first flush slice.",
+            "From a plugin's publish call to the end of the first flush slice after it.",
             ["plugin"],
             buckets=LATENCY_BUCKETS,
             registry=registry,

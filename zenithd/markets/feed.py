@@ -88,6 +88,16 @@ Control = Declaration | Status | Restart | Reset | Past
 Item = Batch | Control
 
 
+class _Slice(msgspec.Struct):
+    """What was applied between two flushes. Times are of `perf_counter`."""
+
+    batches: int
+    events: int
+    began: float
+    oldest: float
+    """When the first of its batches was published."""
+
+
 class SourceFeed:
     """One source's inbound queue, its markets and their status."""
 
@@ -246,22 +256,36 @@ class SourceFeed:
     # The task
 
     async def run(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
-        """Apply what is queued until cancelled."""
+        """Apply what is queued until cancelled: written at once while there is little, together under load."""
         inbound = self.inbound
         while True:
             await inbound.wait_item()
-            pause_at = monotonic() + SLICE_SECONDS
+            began = monotonic()
+            work = _Slice(0, 0, began, began)
             while (item := inbound.take()) is not None:
                 if isinstance(item, Batch):
                     self._apply(item)
+                    work.batches += 1
+                    work.events += len(item.events)
+                    work.oldest = min(work.oldest, item.published)
                 else:
                     await self._control(item)
                 inbound.applied()
                 if self._markets.history.congested:
                     await self._markets.history.wait_room()
-                if monotonic() >= pause_at:
+                if monotonic() - began >= SLICE_SECONDS:
                     break
+            self._markets.flush()
+            if work.batches:
+                self._count(work, monotonic())
             await trio.lowlevel.checkpoint()
+
+    def _count(self, work: _Slice, ended: float) -> None:
+        """Counted once a slice: per event it would cost as much as applying it."""
+        self._updates.inc(work.events)
+        self._batches.inc(work.batches)
+        self._flush_seconds.observe(ended - work.began)
+        self._path_seconds.observe(ended - work.oldest)
 
     async def _control(self, item: Control) -> None:
         if isinstance(item, Declaration):
@@ -296,20 +320,12 @@ class SourceFeed:
         self._show_status(definition.id)
 
     def _apply(self, batch: Batch) -> None:
-        events = batch.events
-        started = time.perf_counter()
         now = self._markets.now()
         try:
-            for venue, part in self._parts(events):
+            for venue, part in self._parts(batch.events):
                 self._spread(venue, venue.apply(part, now), part)
         except Exception as error:  # events that are not what their types say; their source's fault alone
             self._refuse(error)
-        self._markets.flush()
-        ended = time.perf_counter()
-        self._updates.inc(len(events))
-        self._batches.inc()
-        self._flush_seconds.observe(ended - started)
-        self._path_seconds.observe(ended - batch.published)
 
     def _refuse(self, error: Exception) -> None:
         """A batch broke the markets: empty them, and let the source hear of it when it next calls.

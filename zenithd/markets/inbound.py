@@ -28,20 +28,25 @@ class Inbound(Generic[T]):
         """Clock time since which the queue has not been empty after it was full; None: it keeps up."""
 
     async def put(self, item: T, size: int) -> None:
-        """Queue an item; waits for room."""
+        """Queue an item; waits for room.
+
+        Gives way to other tasks only then: a source that brings several batches in one go has them
+        applied and written together. One that never pauses soon finds the queue full.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
         while self.size > 0 and self.size + size > self.size_max:
             if self.full_since is None:
                 self.full_since = trio.current_time()
             await self._room.park()
         self.put_nowait(item, size)
-        await trio.lowlevel.checkpoint()
 
     def put_nowait(self, item: T, size: int) -> None:
         """Queue an item beyond the bound: for the few that a synchronous call brings."""
+        if not self._items:
+            self._drained = trio.Event()
+            self._arrived.set()
         self._items.append((item, size))
         self.size += size
-        self._drained = trio.Event()
-        self._arrived.set()
 
     async def wait_item(self) -> None:
         """Return when there is something to take."""
@@ -60,7 +65,8 @@ class Inbound(Generic[T]):
         if not self._items:
             self._drained.set()
             self.full_since = None
-        self._room.unpark_all()
+        if self.size * 2 <= self.size_max:  # not for each item: a full queue would be worked off one by one
+            self._room.unpark_all()
 
     async def wait_drained(self) -> None:
         """Return when everything queued so far is applied."""
