@@ -8,9 +8,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import struct
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
@@ -40,6 +41,7 @@ speed = 0
 """The outboxes are so large that nothing is conflated: subscribers get every single update."""
 
 SUBSCRIBE_SECONDS_MAX = 30.0
+ALL = ("Levels", "Security", "Trades")
 
 Book = dict[tuple[str, float], float]
 """Volume by side and price."""
@@ -104,24 +106,18 @@ def start(folder: Path, names: Sequence[str]) -> DaemonProcess:
 class Instrument:
     """What a strict subscriber makes of the messages about one instrument."""
 
-    def __init__(self, code: str, market: str) -> None:
-        self.symbol = f"{code}.{market}"
+    def __init__(self, code: str, market: str, topics: Sequence[str]) -> None:
+        self.code = code
         self.request = {"Code": code, "Market": market}
+        takers = {"Levels": self.take_levels, "Security": self.take_security, "Trades": self.take_trades}
+        self.handlers = {f"{topic}!{code}.{market}": takers[topic] for topic in topics}
+        """What takes the data of each topic."""
         self.levels: dict[str, dict[str, Any]] = {}
         self.level_changes: Counter[str] = Counter()
         self.security: dict[str, Any] = {}
-        self.full_securities = 0
         self.tapes: list[list[dict[str, Any]]] = []
         """The trades after each initialisation."""
         self.amendments: list[dict[str, Any]] = []
-
-    def handlers(self) -> dict[str, Callable[[Any], None]]:
-        """What takes the data of each topic."""
-        return {
-            f"Levels!{self.symbol}": self.take_levels,
-            f"Security!{self.symbol}": self.take_security,
-            f"Trades!{self.symbol}": self.take_trades,
-        }
 
     def take_levels(self, changes: list[dict[str, Any]]) -> None:
         for change in changes:
@@ -141,12 +137,10 @@ class Instrument:
                 del self.levels[level["ID"]]
 
     def take_security(self, values: dict[str, Any]) -> None:
+        assert values
         if "Code" in values:
-            self.full_securities += 1
-            self.security = dict(values)
-        else:
-            assert values
-            self.security.update(values)
+            self.security.clear()
+        self.security.update(values)
 
     def take_trades(self, changes: list[dict[str, Any]]) -> None:
         for change in changes:
@@ -169,51 +163,42 @@ class Instrument:
         return [trade for tape in self.tapes for trade in tape]
 
 
-def follow(client: Client, market: str, instruments: Sequence[Instrument], subscribed: threading.Barrier) -> int:
-    """Subscribe, say so, and follow until the market is Closed; return the number of messages."""
+def follow(client: Client, instruments: Sequence[Instrument], subscribed: threading.Barrier) -> None:
+    """Subscribe, say so, and follow until the recording is at its end."""
+    handlers = {topic: take for instrument in instruments for topic, take in instrument.handlers.items()}
     client.log_in()
-    handlers: dict[str, Callable[[Any], None]] = {}
-    for instrument in instruments:
-        for topic, take in instrument.handlers().items():
-            for data in client.subscribe(topic):
-                take(data)
-        assert not instrument.levels
-        handlers.update(instrument.handlers())
-    for state in client.subscribe("Markets")[0]:
-        assert state["Feed"] == "Active"
+    for topic, take in handlers.items():
+        for data in client.subscribe(topic):
+            take(data)
+    client.subscribe("Markets")
+    assert not any(instrument.levels for instrument in instruments)
     subscribed.wait(SUBSCRIBE_SECONDS_MAX)
-    count = 0
     while True:
         message = client.backlog.pop(0) if client.backlog else client.receive()
-        count += 1
         assert "Action" not in message, message
         topic, data = message["Topic"], message["Data"]
         if topic != "Markets":
             handlers[topic](data)
-        elif any(state["Code"] == market and state["Feed"] == "Closed" for state in data):
-            return count
+        elif data[0]["Feed"] == "Closed":
+            return
 
 
-def play(
-    daemon: DaemonProcess, market: str, codes: Sequence[str], encodings: Sequence[str]
-) -> list[list[Instrument]]:
-    """Play to the end; return what a subscriber in each encoding has then."""
-    found = [[Instrument(code, market) for code in codes] for _ in encodings]
-    subscribed = threading.Barrier(len(encodings) + 1)
+def play(daemon: DaemonProcess, subscribers: dict[str, Sequence[Instrument]]) -> None:
+    """Play to the end, to one subscriber in each of these encodings."""
+    subscribed = threading.Barrier(len(subscribers) + 1)
     with ExitStack() as stack:
-        clients = [stack.enter_context(daemon.client(encoding)) for encoding in encodings]
-        threads = stack.enter_context(ThreadPoolExecutor(len(encodings)))
+        clients = [stack.enter_context(daemon.client(encoding)) for encoding in (*subscribers, "ZenithJson")]
+        threads = stack.enter_context(ThreadPoolExecutor(len(subscribers)))
         following = [
-            threads.submit(follow, client, market, instruments, subscribed)
-            for client, instruments in zip(clients, found, strict=True)
+            threads.submit(follow, client, instruments, subscribed)
+            for client, instruments in zip(clients, subscribers.values(), strict=False)
         ]
-        with daemon.client() as starter:
-            starter.log_in()
-            subscribed.wait(SUBSCRIBE_SECONDS_MAX)
-            starter.subscribe("Security!GO.HOLD")
-        counts = [one.result() for one in following]
-    assert len(set(counts)) == 1
-    return found
+        starter = clients[-1]
+        starter.log_in()
+        subscribed.wait(SUBSCRIBE_SECONDS_MAX)
+        starter.subscribe("Security!GO.HOLD")
+        for one in following:
+            one.result()
 
 
 def asked_book(client: Client, request: dict[str, str]) -> Book:
@@ -286,54 +271,173 @@ class RawBinance:
 
 def check_binance(instrument: Instrument, raw: RawBinance) -> None:
     """Compare what a subscriber followed with the raw messages."""
-    assert len(raw.book) > 1000
     assert instrument.book() == raw.book
     assert min(instrument.level_changes[operation] for operation in "AUR") > 1000
-    security = instrument.security
-    assert {name: security[name] for name in raw.best} == raw.best
+    if not instrument.security:
+        return
     shown = [
         (trade["ID"], milliseconds(trade["Time"]), trade["Price"], trade["Quantity"], trade["Side"])
         for trade in instrument.trades
     ]
     assert shown == raw.trades
     assert not instrument.amendments
+    security = instrument.security
+    assert {name: security[name] for name in raw.best} == raw.best
     today = [trade for trade in raw.trades if trade[1] >= MIDNIGHT_MS]
     assert security["NumberOfTrades"] == len(today)
     assert security["Volume"] == pytest.approx(sum(trade[3] for trade in today), rel=1e-12)
 
 
-def check_binance_answers(client: Client, instrument: Instrument, raw: RawBinance, day: str) -> None:
+def check_binance_answers(client: Client, followed: Instrument, raw: RawBinance, today: str) -> None:
     """Compare what a client is told that comes afterwards."""
-    assert asked_book(client, instrument.request) == raw.book
-    security, errors = client.ask("Market", "QuerySecurity", instrument.request)
+    assert asked_book(client, followed.request) == raw.book
+    security, errors = client.ask("Market", "QuerySecurity", followed.request)
     assert not errors
-    assert security == instrument.security
-    request = {**instrument.request, "TradingDate": day, "Count": 2**31 - 1}
+    assert security == followed.security
+    request = {**followed.request, "TradingDate": today, "Count": 2**31 - 1}
     trades, errors = client.ask("Market", "QueryTrades", request)
     assert not errors
-    assert [change["Trade"]["ID"] for change in trades] == [trade["ID"] for trade in instrument.tapes[-1]]
+    assert [change["Trade"]["ID"] for change in trades] == [trade["ID"] for trade in followed.tapes[-1]]
 
 
 BINANCE = {
-    "spot": ("BINANCE[Sample]", ("btcusdt", "ethusdt"), ("20240808", "20240809")),
-    "usdm": ("BINANCE:USDM[Sample]", ("btcusdt", "ethusdt"), ("20240808",)),
+    "spot": ("BINANCE[Sample]", ("20240808", "20240809")),
+    "usdm": ("BINANCE:USDM[Sample]", ("20240808",)),
 }
 
 
 @pytest.mark.parametrize("folder", BINANCE)
 def test_binance(tmp_path: Path, folder: str) -> None:
-    market, symbols, days = BINANCE[folder]
-    files = {symbol: [f"binance/{folder}/{symbol}_{day}.gz" for day in days] for symbol in symbols}
-    with start(tmp_path, [name for names in files.values() for name in names]) as daemon:
-        codes = [symbol.upper() for symbol in symbols]
-        found = play(daemon, market, codes, ("ZenithJson", "ZenithMsgPack"))
-        raws = [RawBinance([DATA / name for name in files[symbol]]) for symbol in symbols]
-        for instruments in found:
+    """Each of two encodings follows everything of one symbol and the levels of the other."""
+    market, days = BINANCE[folder]
+    bitcoin, ether = (
+        [f"binance/{folder}/{code}_{day}.gz" for day in days] for code in ("btcusdt", "ethusdt")
+    )
+    by_json = [Instrument("BTCUSDT", market, ALL), Instrument("ETHUSDT", market, ("Levels",))]
+    by_pack = [Instrument("BTCUSDT", market, ("Levels",)), Instrument("ETHUSDT", market, ALL)]
+    with start(tmp_path, [*bitcoin, *ether]) as daemon:
+        play(daemon, {"ZenithJson": by_json, "ZenithMsgPack": by_pack})
+        raws = [RawBinance([DATA / name for name in names]) for names in (bitcoin, ether)]
+        assert min(len(raw.book) for raw in raws) > 1000
+        for instruments in (by_json, by_pack):
             for instrument, raw in zip(instruments, raws, strict=True):
                 check_binance(instrument, raw)
         with daemon.client("ZenithBson") as client:
             client.log_in()
             states = {state["Code"]: state for state in client.ask("Market", "QueryMarkets")[0]}
             assert states[market]["Feed"] == "Closed"
-            for instrument, raw in zip(found[0], raws, strict=True):
-                check_binance_answers(client, instrument, raw, states[market]["TradingDate"])
+            for followed, raw in zip((by_json[0], by_pack[1]), raws, strict=True):
+                check_binance_answers(client, followed, raw, states[market]["TradingDate"])
+    assert states[market]["TradingDate"] == "2024-08-09"
+
+
+# IEX
+
+
+class RawIex:
+    """Books and trades of every symbol, from the packets of the capture."""
+
+    def __init__(self, path: Path) -> None:
+        self.symbols: set[str] = set()
+        self.books: dict[str, Book] = defaultdict(dict)
+        self.updates: Counter[str] = Counter()
+        self.trades: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        """Price and size."""
+        self.broken: Counter[str] = Counter()
+        self._traded: dict[int, str] = {}
+        with gzip.open(path) as file:
+            data = file.read()
+        position, expected = 24, 1
+        while True:
+            (captured,) = struct.unpack_from("<I", data, position + 8)
+            payload = data[position + 16 + 42 : position + 16 + captured]
+            position += 16 + captured
+            if position > len(data):  # the last packet is torn
+                return
+            count, _, first = struct.unpack_from("<Hqq", payload, 14)
+            if first < expected:  # the sender began anew
+                self.books.clear()
+                self._traded.clear()
+            expected = first + count
+            self._take_packet(payload, count)
+
+    def _take_packet(self, payload: bytes, count: int) -> None:
+        position = 40
+        for _ in range(count):
+            (length,) = struct.unpack_from("<H", payload, position)
+            self._take(payload[position + 2 : position + 2 + length])
+            position += 2 + length
+
+    def _take(self, message: bytes) -> None:
+        kind = message[:1]
+        if kind == b"S":
+            return
+        symbol = message[10:18].decode().rstrip()
+        self.symbols.add(symbol)
+        if kind in (b"8", b"5"):
+            size, price = struct.unpack_from("<Iq", message, 18)
+            self.updates[symbol] += 1
+            level = ("Bid" if kind == b"8" else "Ask", price / 10_000)
+            if size:
+                self.books[symbol][level] = size
+            else:
+                self.books[symbol].pop(level, None)
+        elif kind == b"T":
+            size, price, number = struct.unpack_from("<Iqq", message, 18)
+            self.trades[symbol].append((price / 10_000, size))
+            self._traded[number] = symbol
+        elif kind == b"B":
+            self.broken[self._traded[struct.unpack_from("<q", message, 30)[0]]] += 1
+
+
+def list_symbols(client: Client, market: str, page: int) -> list[str]:
+    """All symbols of a market, page by page."""
+    codes: list[str] = []
+    while True:
+        request = {"Markets": [market], "FullSymbol": False, "Count": page, "StartIndex": len(codes)}
+        found, errors = client.ask("Market", "SearchSymbols", request)
+        assert not errors
+        codes += [symbol["Code"] for symbol in found]
+        if len(found) < page:
+            return codes
+
+
+def check_iex(instrument: Instrument, raw: RawIex) -> None:
+    """Compare what a subscriber followed with the packets."""
+    code = instrument.code
+    assert instrument.book() == raw.books[code]
+    assert [(trade["Price"], trade["Quantity"]) for trade in instrument.trades] == raw.trades[code]
+    cancelled = {trade["ID"] for trade in instrument.amendments if trade.get("Flags") == "Cancel"}
+    assert len(cancelled) == raw.broken[code]
+    assert instrument.security["NumberOfTrades"] == len(raw.trades[code]) - raw.broken[code]
+    for name, side, best in (("BestBid", "Bid", max), ("BestAsk", "Ask", min)):
+        prices = [price for level_side, price in raw.books[code] if level_side == side]
+        assert instrument.security[name] == (best(prices) if prices else None)
+
+
+def test_iex(tmp_path: Path) -> None:
+    market, name = "IEX[Sample]", "iex/DEEP10.pcap.gz"
+    raw = RawIex(DATA / name)
+    busiest = {code for code, _ in raw.updates.most_common(8)} | set(sorted(raw.broken)[:4])
+    with start(tmp_path, [name]) as daemon:
+        subscribers = {
+            encoding: [Instrument(code, market, ALL) for code in busiest]
+            for encoding in ("ZenithBson", "ZenithMsgPack")
+        }
+        play(daemon, subscribers)
+        for instruments in subscribers.values():
+            for instrument in instruments:
+                check_iex(instrument, raw)
+        with daemon.client() as client:
+            client.log_in()
+            assert list_symbols(client, market, 1000) == sorted(raw.symbols)
+            with_books = sorted(code for code, book in raw.books.items() if book)
+            others = sorted(raw.symbols - set(with_books))
+            for code in (*with_books[:300], *others[:50]):
+                request = {"Market": market, "Code": code}
+                assert asked_book(client, request) == raw.books.get(code, {})
+                security, errors = client.ask("Market", "QuerySecurity", request)
+                assert not errors
+                assert security["NumberOfTrades"] == len(raw.trades[code]) - raw.broken[code]
+    assert len(raw.symbols) == 7_802
+    assert len(with_books) > 100

@@ -6,6 +6,7 @@ and is one of the two places where everything is caught: a fault of ours here en
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 TELLS_THE_PEER = (1002, 1003, 1007, 1009)
 """Close codes for what a peer did wrong on the level of frames."""
+
+DEBUG_LOG = logging.getLogger(__name__)
+"""Asked before a line is made that nobody may want: there is one for each request."""
 
 CLOSE_SECONDS_MAX = 5.0
 """How long a peer may take to answer our close frame."""
@@ -92,6 +96,8 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until the client leaves, the session closes, or the daemon ends the connection."""
+        # Inherited by every task that is started from here, so that their lines can be followed too.
+        structlog.contextvars.bind_contextvars(connection=self.number)
         self._log.info("connection opened", encoding=self._codec.encoding.value)
         try:
             with self._reading:
@@ -209,6 +215,8 @@ class Connection:
         rule = command.rule
         controller = self._services.controllers[rule.served_by]
         self._services.count_request(rule.served_by)
+        if DEBUG_LOG.isEnabledFor(logging.DEBUG):
+            self._log.debug("request", request=command.ticket, controller=rule.controller, topic=rule.topic)
         answer = controller.query(rule.topic, command.data, command.access)
         if isinstance(answer, Answer):
             self._commands.extend(self.session.query_finished(command.ticket, answer, trio.current_time()))
@@ -217,6 +225,7 @@ class Connection:
 
     async def _await_answer(self, ticket: int, answer: Awaitable[Answer]) -> None:
         scope = self._work[ticket] = trio.CancelScope()
+        structlog.contextvars.bind_contextvars(request=ticket)
         try:
             with scope:
                 result = await answer
@@ -246,6 +255,8 @@ class Connection:
         key = (command.rule.controller, command.topic)
         held = self._subscriptions.get(key)
         self._services.count_request(command.rule.controller)
+        if DEBUG_LOG.isEnabledFor(logging.DEBUG):
+            self._log.debug("subscription", request=command.ticket, controller=key[0], topic=key[1])
         refusal: Refusal | None = None
         if held is not None:
             self._services.bus.send_snapshot(held)
