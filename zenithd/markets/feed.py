@@ -256,7 +256,7 @@ class SourceFeed:
     # The task
 
     async def run(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
-        """Apply what is queued until cancelled: written at once while there is little, together under load."""
+        """Apply what is queued until cancelled; what is applied in one go is written in one go."""
         inbound = self.inbound
         while True:
             await inbound.wait_item()
