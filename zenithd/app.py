@@ -145,9 +145,13 @@ class Daemon:
 
     # Sessions
 
-    def _make_session(self, codec: Codec, peer: Peer, login: Login | None) -> Session:
+    def _make_session(self, codec: Codec, peer: Peer, login: Login | None, rate: Rate) -> Session:
+        transport = Transport(secure=peer.secure, loopback=peer.is_loopback)
+        return Session(codec, self._session_settings(), transport, rate.admit, login, trio.current_time())
+
+    def _session_settings(self) -> SessionSettings:
         services, limits = self.services, self.services.limits
-        settings = SessionSettings(
+        return SessionSettings(
             served=frozenset(services.controllers),
             trading_over_plain=TradingOverPlain(services.config.server.trading_over_plain),
             subscriptions_max=limits.subscriptions_per_connection_max,
@@ -155,9 +159,6 @@ class Daemon:
             action_timeout_seconds=limits.action_timeout_seconds,
             subscription_timeout_seconds=limits.subscription_timeout_seconds,
         )
-        rate = Rate(limits.requests_per_second, limits.requests_burst)
-        transport = Transport(secure=peer.secure, loopback=peer.is_loopback)
-        return Session(codec, settings, transport, rate.admit, login, trio.current_time())
 
     def _unlisted(self, instrument: InstrumentId) -> None:
         """End the subscriptions of an instrument that is gone."""
@@ -202,13 +203,21 @@ class Daemon:
         for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
+        settings = self._session_settings()
         for connection in list(self.listener.connections):
-            connection.rights_changed(accounts)
+            connection.configuration_changed(settings)
 
     # Running
 
-    async def run(self, started: Callable[[StartInfo], None] | None) -> None:
-        """Run until SIGTERM or SIGINT, or until cancelled; end in order, within the grace periods."""
+    async def run(
+        self, sockets: list[trio.SocketListener], started: Callable[[StartInfo], None] | None
+    ) -> None:
+        """Run until SIGTERM or SIGINT, or until cancelled; end in order, within the grace periods.
+
+        Args:
+            sockets: bound already; served once the first markets are there.
+            started: called when they are served.
+        """
         grace = self.config.server.shutdown_grace_seconds
         await self._open_history()
         async with self.http, trio.open_nursery() as host:
@@ -231,7 +240,7 @@ class Daemon:
                             name=f"supervisor of {source.name}",
                         )
                     await self._wait_declared()
-                    await self._serve(started, grace)
+                    await self._serve(sockets, started, grace)
                     supervisors.cancel_scope.cancel()
                 services.cancel_scope.cancel()  # the history writes what waits when it is cancelled
             await leave_behind(host, grace)
@@ -252,12 +261,12 @@ class Daemon:
             for feed in self.sources.feeds.values():
                 await feed.wait_begun()
 
-    async def _serve(self, started: Callable[[StartInfo], None] | None, grace: float) -> None:
-        host, port = self.config.address
-        try:
-            sockets = await self.listener.open(host, port)
-        except OSError as error:
-            raise self.config.listen_error(error) from None
+    async def _serve(
+        self,
+        sockets: list[trio.SocketListener],
+        started: Callable[[StartInfo], None] | None,
+        grace: float,
+    ) -> None:
         address = _address_text(sockets[0])
         write_daemon_file(self.state, DaemonFile(os.getpid(), address, self.tls is not None))
         try:
@@ -320,6 +329,7 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
         ConfigError: something the operator can put right; nothing is left running.
     """
     configure_logs(config.logging)
+    sockets = await _bind(config)  # before anything is loaded or written: most often this is what fails
     with lock_state(config.state_directory):
         plugins, sections = load_plugins(config)
         installed = [plugin.name for plugin in plugins.plugins]
@@ -331,7 +341,20 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
         daemon = Daemon(config, plugins, SystemClock())
         gc.collect()
         gc.freeze()  # start-up objects live as long as the process: collections need not look at them
-        await daemon.run(started)
+        await daemon.run(sockets, started)
+
+
+async def _bind(config: Config) -> list[trio.SocketListener]:
+    """Open the port; connections that come early wait in its backlog.
+
+    Raises:
+        ConfigError: it is in use, or the address is not ours.
+    """
+    host, port = config.address
+    try:
+        return await trio.open_tcp_listeners(port, host=host, backlog=config.server.backlog)
+    except OSError as error:
+        raise config.listen_error(error) from None
 
 
 def _make_tls(config: Config) -> ssl.SSLContext | None:

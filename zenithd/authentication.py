@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from zenithd.accounts import Accounts
+from zenithd.authority.access import Access
 from zenithd.metrics import Metrics
 from zenithd.plugin.interfaces import Authenticator, Clock, Credentials
 from zenithd.server.head import Head, Peer
@@ -75,9 +76,20 @@ class Authentication:
         self._results["rejected" if login is None else "success"].inc()
         return login
 
+    def rights(self, user: str, token: str, peer: Peer) -> Access | None:
+        """What a logged-in user may do now; None if the user or the token is no longer valid."""
+        if not self.accounts.may_log_in(user, peer.is_loopback):
+            return None
+        claims = self._signer.verify(token, self._clock.now())
+        if not isinstance(claims, TokenFault) and not self.accounts.check_token(claims, peer.is_loopback):
+            return None
+        return self.accounts.authority.access(user)
+
     async def check_header(self, head: Head, peer: Peer) -> Login | None:
         """Check the Authorization header, `<Provider> <AccessToken>` (zenith-websocket 1.1)."""
         provider, _, token = (head.header(b"authorization") or "").strip().partition(" ")
+        if provider.lower() == BEARER.lower():  # names of HTTP schemes have no case (RFC 9110 11.1)
+            provider = BEARER
         token = decode_access_token(token.strip())
         request = LoginRequest(kind=LoginKind.TOKEN, provider=provider, access_token=token)
         return await self.check(request, peer)

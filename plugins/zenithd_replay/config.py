@@ -20,7 +20,8 @@ class ReplayConfig(PluginConfig, frozen=True):
         Meta(
             description="The recordings, all of one format; several are played together in the order of"
             " their times (several symbols, consecutive days). Paths are relative to this file; what is"
-            " compressed with gzip is unpacked."
+            " compressed with gzip is unpacked. Needed to enable the plugin.",
+            extra_json_schema={"required_when_enabled": True},
         ),
     ] = ()
     format: Annotated[

@@ -72,6 +72,13 @@ def test_a_frame_of_a_tebibyte_is_cut_short(demonstration: DaemonProcess) -> Non
     assert client.close_code() == 1009
 
 
+@pytest.mark.parametrize("opcode", [0x81, 0x82])
+def test_a_frame_of_a_tebibyte_is_refused_as_announced(demonstration: DaemonProcess, opcode: int) -> None:
+    client = RawClient(demonstration.address)
+    client.socket.sendall(bytes((opcode, 0xFF)) + struct.pack("!Q", 1 << 40) + b"\0\0\0\0")
+    assert client.close_code() == 1009
+
+
 def test_pings_are_answered_in_order(demonstration: DaemonProcess) -> None:
     client = RawClient(demonstration.address)
     client.socket.sendall(masked(0x89, b"1") + masked(0x89, b"2"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -335,3 +337,73 @@ def test_single_byte_writes_and_aborted_connections(demonstration: DaemonProcess
         for byte in request:
             raw.sendall(bytes([byte]))
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_right_that_is_gained_adds_nothing_to_held_lists(tmp_path: Path) -> None:
+    config = limited_user(scopes=["Zenith/Market"], markets=["XSX"])
+    with DaemonProcess(tmp_path, config) as daemon:
+        daemon.wait_ready()
+        with daemon.client() as client:
+            client.log_in("guest", "guest")
+            client.subscribe("Markets")
+            client.subscribe("Feeds", "Zenith")
+            assert client.refused("Security!XS01.XSY").startswith("Market.NotFound")
+            (tmp_path / "config.toml").write_text(limited_user(scopes=["Zenith/Market"], markets=["*"]))
+            deadline = time.monotonic() + 20
+            while client.ask("Market", "QuerySecurity", {"Market": "XSY", "Code": "XS01"})[1]:
+                assert time.monotonic() < deadline
+            for message in client.backlog:
+                for entry in message["Data"] if message.get("Topic") in ("Markets", "Feeds") else []:
+                    assert entry.get("Code", entry.get("Name")) == "XSX"
+
+
+def test_changed_limits_hold_for_open_connections(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon, daemon.client() as client:
+        assert client.ask("Market", "QueryMarkets") == ([], [])
+        config = SHIPPED.replace("requests_per_second = 5000.0", "requests_per_second = 0.1")
+        (tmp_path / "config.toml").write_text(config.replace("requests_burst = 20000", "requests_burst = 1"))
+        deadline = time.monotonic() + 20
+        while client.ask("Market", "QueryMarkets")[1] != ["Limited"]:
+            assert time.monotonic() < deadline
+
+
+def test_a_withdrawn_token_ends_what_it_carries(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        daemon.wait_ready()
+        with daemon.client() as client:
+            client.log_in()
+            client.subscribe("Security!XS01.XSX")
+            command = [sys.executable, "-m", "zenithd", "user", "token", "demo", "--revoke"]
+            subprocess.run([*command, "--config", tmp_path / "config.toml"], check=True, capture_output=True)
+            message = client.wait_for(lambda one: one.get("Action") == "Unsub")
+            assert (message["Topic"], message["Confirm"]) == ("Security!XS01.XSX", True)
+
+
+def test_mixes_on_demand_cannot_be_used_up(tmp_path: Path) -> None:
+    config = SHIPPED.replace("mixed_on_demand_max = 100", "mixed_on_demand_max = 1")
+    config = config.replace('mixed = ["XSX+XSY"]', "mixed = []")
+    with DaemonProcess(tmp_path, config.replace("linger_seconds = 30.0", "linger_seconds = 1.0")) as daemon:
+        daemon.wait_ready()
+        with daemon.client() as client:
+            client.log_in()
+            odd = [f"XSX+XSY#x{number}" for number in range(150)]
+            answer, errors = client.ask("Market", "SearchSymbols", {"Markets": odd})
+            assert errors == [f"Market.NotFound {market}" for market in odd]
+            client.subscribe("Security!XS01.XSX+XSY#Default")
+            assert client.refused("Security!XS01.XSX+XSY").startswith("Market.NotFound")
+            client.send(Controller="Market", Topic="Security!XS01.XSX+XSY#Default", Action="Unsub")
+            deadline = time.monotonic() + 30
+            while client.ask("Market", "QuerySecurity", {"Market": "XSX+XSY", "Code": "XS01"})[1]:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+
+
+def test_a_port_in_use_is_one_line_and_leaves_nothing(tmp_path: Path, demonstration: DaemonProcess) -> None:
+    (tmp_path / "config.toml").write_text(SHIPPED)
+    command = [sys.executable, "-m", "zenithd", "run", "--listen", demonstration.address]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert "in use" in ended.stderr
+    assert not (tmp_path / "var").exists()

@@ -19,6 +19,9 @@ from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
 
 EXIT_INTERRUPTED = 130
+STDOUT, STDERR = 1, 2
+EXIT_PIPE_CLOSED = 141
+"""What a shell reports of a program that SIGPIPE ended."""
 
 _UsageError: Any = typer.BadParameter.__bases__[
     0
@@ -60,6 +63,33 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` are those of the process by default."""
+    try:
+        code = _execute(arguments)
+        sys.stdout.flush()  # what is still buffered may be what nobody reads
+        sys.stderr.flush()
+    except (BrokenPipeError, SystemExit, BaseExceptionGroup) as error:
+        if not is_closed_pipe(error):
+            raise
+        null = os.open(os.devnull, os.O_WRONLY)  # the interpreter flushes once more at its end
+        os.dup2(null, STDOUT)
+        try:
+            sys.stderr.flush()
+        except BrokenPipeError:
+            os.dup2(null, STDERR)
+        return EXIT_PIPE_CLOSED
+    return code
+
+
+def is_closed_pipe(error: BaseException) -> bool:
+    """True if nothing happened but that the reader of our output (`head`) has seen enough."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_closed_pipe, error.exceptions))
+    if isinstance(error, SystemExit):  # typer and rich turn it into this
+        return isinstance(error.__context__, BrokenPipeError)
+    return isinstance(error, BrokenPipeError)
+
+
+def _execute(arguments: Sequence[str] | None) -> int:
     command = typer.main.get_command(app)
     configure_logs(LoggingSettings(level="warning"))  # until a verb has read what is configured
     try:
@@ -78,9 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(lines)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe (head) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return result if isinstance(result, int) else 0
 
 

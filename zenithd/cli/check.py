@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import typer
@@ -13,7 +13,7 @@ from pysqlite3 import dbapi2
 
 from zenithd.accounts import load_accounts
 from zenithd.cli.common import DEFAULT_CONFIG, EXIT_FAULT, ConfigOption, JsonOption, examples, print_json
-from zenithd.config import Config, ConfigError, inspect, unknown_sections
+from zenithd.config import Config, ConfigError, inspect_readable, unknown_sections
 from zenithd.daemon_file import DaemonFile, find_daemon
 from zenithd.history.schema import StoreRefused, connect
 from zenithd.history.store import HISTORY_FILE
@@ -33,14 +33,15 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
 
     Notes do not stop a start, and are worth a look.
     """
-    parsed, problems = inspect(config)
+    parsed, problems = inspect_readable(config)
     faults = [str(problem) for problem in problems]
     notes: list[str] = []
     if parsed is not None:
-        running = find_daemon(parsed.state_directory)
-        faults += [*plugin_faults(parsed), *tls_faults(parsed), *store_faults(parsed)]
-        faults += port_faults(parsed, running)
-        notes += [*running_notes(running), *setting_notes(parsed)]
+        wrong = {problem.key for problem in problems}
+        faults += [*plugin_faults(parsed), *tls_faults(parsed), *place_faults(parsed, wrong)]
+        notes += running_notes(find_daemon(parsed.state_directory))
+        if not problems:  # else a note may be on a default that is not meant
+            notes += setting_notes(parsed)
     if json:
         print_json({"good": not faults, "faults": faults, "notes": notes})
     else:
@@ -79,19 +80,32 @@ def tls_faults(config: Config) -> Iterator[str]:
         )
 
 
+def place_faults(config: Config, wrong: Set[str]) -> Iterator[str]:
+    """Where the daemon keeps its state and listens; a setting that is `wrong` (dotted keys) has a default
+    here, which says nothing of the place that is meant."""
+    if not wrong & {"server", "server.state_directory"}:
+        yield from store_faults(config)
+    if not wrong & {"server", "server.listen"}:
+        yield from port_faults(config, find_daemon(config.state_directory))
+
+
 def store_faults(config: Config) -> Iterator[str]:
     """A state folder that cannot be written, or files in it that cannot be read."""
     folder = config.state_directory
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        remedy = f"correct the owner of {existing} ({error.strerror})"
+        remedy = f"correct the kind or owner of {existing} ({error.strerror})"
         yield str(config.error("server.state_directory", "a folder that can be written", remedy))
+    if not folder.is_dir():
         return
     try:
         load_accounts(config)
+    except ConfigError as error:
+        yield str(error)
+    try:
         if (folder / KEY_FILE).exists():
             load_key(folder)
     except ConfigError as error:

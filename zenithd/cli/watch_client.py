@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 import orjson
@@ -88,6 +89,10 @@ class _Unreachable(Exception):
     """No WebSocket connection came about; says why in a few words."""
 
 
+class _Untrusted(_Unreachable):
+    """The daemon's certificate is not good for the host."""
+
+
 async def watch_instruments(settings: WatchSettings, watched: Watched, output: Output) -> None:
     """Watch until told to stop.
 
@@ -119,6 +124,9 @@ async def _stay_connected(settings: WatchSettings, watched: Watched, output: Out
             reason = await _connect_and_run(settings, conversation)
         except _Unreachable as error:
             if not conversation.logins:
+                if isinstance(error, _Untrusted):
+                    hint = "use --insecure to accept any, or name its authority's file in SSL_CERT_FILE"
+                    raise OperatorFault(f"{settings.url}: {error}; {hint}") from None
                 hint = '"zenithd run" starts one'
                 raise OperatorFault(f"no daemon answers at {settings.url} ({error}); {hint}") from None
             reason = str(error)
@@ -133,10 +141,13 @@ async def _stay_connected(settings: WatchSettings, watched: Watched, output: Out
 
 async def _connect_and_run(settings: WatchSettings, conversation: _Conversation) -> str:
     """Hold one connection; return why it ended, or nothing if it has served its purpose."""
+    context = _tls_context(settings)
     try:
+        if context is not None:
+            await _try_tls(settings.url, context)
         async with open_websocket_url(
             settings.url,
-            ssl_context=_tls_context(settings),
+            ssl_context=context,
             subprotocols=["ZenithJson"],
             connect_timeout=CONNECT_SECONDS_MAX,
             disconnect_timeout=DISCONNECT_SECONDS_MAX,
@@ -148,8 +159,33 @@ async def _connect_and_run(settings: WatchSettings, conversation: _Conversation)
         raise _Unreachable(f"it refuses with HTTP {error.status_code}") from None
     except ConnectionTimeout:
         raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s") from None
-    except (HandshakeError, trio.BrokenResourceError, ssl.SSLError) as error:
+    except (HandshakeError, trio.BrokenResourceError, OSError) as error:
         raise _Unreachable(_innermost(error)) from None
+
+
+async def _try_tls(url: str, context: ssl.SSLContext) -> None:
+    """Shake hands and hang up: the WebSocket library waits for its timeout where TLS fails, and says nothing.
+
+    Raises:
+        _Untrusted, OSError, trio.BrokenResourceError: it fails.
+    """
+    parts = urlsplit(url)
+    assert parts.hostname is not None, "full_url has looked"
+    with trio.move_on_after(CONNECT_SECONDS_MAX) as scope:
+        stream = await trio.open_ssl_over_tcp_stream(
+            parts.hostname, parts.port or 443, ssl_context=context, https_compatible=True
+        )
+        try:
+            await stream.do_handshake()
+        except trio.BrokenResourceError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                reason = error.__cause__.verify_message
+                raise _Untrusted(f"certificate verify failed ({reason})") from None
+            raise
+        finally:
+            await trio.aclose_forcefully(stream)
+    if scope.cancelled_caught:
+        raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s")
 
 
 def _innermost(error: BaseException) -> str:

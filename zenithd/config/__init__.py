@@ -10,7 +10,7 @@ from __future__ import annotations
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
 from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
-from zenithd.config.load import Config, inspect, is_user_name, load, parse_values
+from zenithd.config.load import Config, inspect, inspect_readable, is_user_name, load, parse_values
 from zenithd.config.market_settings import DelayedMarketSettings, HistorySettings, MarketSettings
 from zenithd.config.reload import LiveDifference, diff_live, with_live
 from zenithd.config.sections import SectionReader, unknown_sections
@@ -35,6 +35,7 @@ __all__ = [
     "UserSettings",
     "diff_live",
     "inspect",
+    "inspect_readable",
     "is_user_name",
     "load",
     "parse_host_port",

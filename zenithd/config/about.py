@@ -14,6 +14,10 @@ from msgspec import Meta
 LIVE = "x-live"
 """Mark of a setting that a running daemon takes over when the file changes."""
 
+REQUIRED_WHEN_ENABLED = "required_when_enabled"
+"""Mark of a plugin's setting that may be empty only while the plugin is disabled; a plugin sets it with
+`Meta(extra_json_schema={"required_when_enabled": True})`."""
+
 
 def about(
     description: str, *, ge: float | None = None, le: float | None = None, form: str = "", live: bool = False

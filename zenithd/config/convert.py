@@ -68,9 +68,20 @@ def convert_table(
     """Build a struct from a table; None if anything in it is wrong, which `problems` then tells in the order
     of the lines."""
     found: list[ConfigError] = []
+    built = convert_readable(table, struct, path, source, found)
+    problems += found
+    return None if found else built
+
+
+def convert_readable(
+    table: Mapping[str, Any], struct: type[S], path: KeyPath, source: Source, problems: list[ConfigError]
+) -> S | None:
+    """As `convert_table`, but what is wrong has its default in what is built; to look for further mistakes,
+    never to run with. None if a setting without a default is wrong, or the struct refuses the rest."""
+    found: list[ConfigError] = []
     built = _Conversion(source, found).struct(table, struct, path)
     problems += sorted(found, key=lambda problem: problem.line or 0)
-    return None if found else built
+    return built
 
 
 def unwrap(annotation: Any) -> tuple[Any, list[msgspec.Meta]]:
@@ -105,12 +116,14 @@ class _Conversion:
             elif field.required:
                 expected = f"the setting {key} ({describe(hints[field.name])})"
                 values[field.name] = self.report(path, expected, "add it to this section")
-        if any(value is _INVALID for value in values.values()):
+        good = {name: value for name, value in values.items() if value is not _INVALID}
+        if any(field.required and field.name not in good for field in fields.values()):
             return None
         try:
-            return struct(**values)
+            return struct(**good)
         except ValueError as error:  # the struct's own rules, in its __post_init__
-            self.report(path, str(error), "correct this section")
+            if good == values:  # else a default may be what does not fit
+                self.report(path, str(error), "correct this section")
             return None
 
     def _report_unknown(self, key: str, known: list[str], path: KeyPath) -> None:
@@ -144,7 +157,7 @@ class _Conversion:
             return self._wrong(value, annotation, path)
         element = (get_args(unwrap(annotation)[0]) or (str, Any))[1]
         built = {key: self.value(item, element, (*path, key)) for key, item in value.items()}
-        return _INVALID if any(item is _INVALID for item in built.values()) else built
+        return {key: item for key, item in built.items() if item is not _INVALID}
 
     def _array(self, value: Any, annotation: Any, path: KeyPath) -> Any:
         if not isinstance(value, list):

@@ -5,13 +5,22 @@ from __future__ import annotations
 import errno
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from zenithd.config.convert import Source, convert_table, toml_text
+from zenithd.config.about import REQUIRED_WHEN_ENABLED
+from zenithd.config.convert import (
+    Source,
+    convert_readable,
+    convert_table,
+    describe,
+    key_text,
+    toml_text,
+    unwrap,
+)
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
 from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
@@ -121,7 +130,23 @@ class Config(_Sections, frozen=True, kw_only=True):
         problems: list[ConfigError] = []
         table = self.plugins[name].table if name in self.plugins else {}
         section = convert_table(table, struct, ("plugins", name), self.source, problems)
-        return section, problems
+        if name not in self.disabled_plugins:
+            problems += _empty_settings(table, struct, ("plugins", name), self.source)
+        return (None if problems else section), problems
+
+
+def _empty_settings(
+    table: Mapping[str, Any], struct: type[msgspec.Struct], path: KeyPath, source: Source
+) -> Iterator[ConfigError]:
+    """What an enabled plugin cannot do without, and is empty."""
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        metas = unwrap(hints[field.name])[1]
+        is_required = any((meta.extra_json_schema or {}).get(REQUIRED_WHEN_ENABLED) for meta in metas)
+        if is_required and table.get(field.encode_name, "") in ("", [], {}):
+            expected = f"{describe(hints[field.name])}, not empty while the plugin is enabled"
+            remedy = "fill it in, or set enabled = false"
+            yield source.error((*path, field.encode_name), expected, remedy)
 
 
 def is_user_name(text: str) -> bool:
@@ -161,6 +186,15 @@ def inspect(
     path: Path | str, overrides: Mapping[str, Any] | None = None
 ) -> tuple[Config | None, list[ConfigError]]:
     """Read a configuration file: the configuration, or else everything that is wrong with it."""
+    config, problems = inspect_readable(path, overrides)
+    return (None if problems else config), problems
+
+
+def inspect_readable(
+    path: Path | str, overrides: Mapping[str, Any] | None = None
+) -> tuple[Config | None, list[ConfigError]]:
+    """As `inspect`, but with problems too there is a configuration if the file is TOML: wrong settings have
+    their defaults in it. It serves to look for further mistakes, never to run with."""
     path = Path(path)
     try:
         text = _read(path)
@@ -176,20 +210,19 @@ def parse(
     lines: dict[KeyPath, int],
     overrides: Mapping[str, Any] | None = None,
 ) -> tuple[Config | None, list[ConfigError]]:
-    """Make the configuration from a parsed file."""
+    """Make the configuration from a parsed file; wrong settings have their defaults."""
     paths = {tuple(key.split(".")): value for key, value in (overrides or {}).items()}
     source = Source(file=path, lines=lines, overrides=dict(paths.items()))
     problems: list[ConfigError] = []
     for keys, value in paths.items():
         _override(table, keys, value)
-    file = convert_table(table, _File, (), source, problems)
+    file = convert_readable(table, _File, (), source, problems)
     plugins = _plugin_sections(table, source, problems)
-    if file is not None:
-        problems += cross_check(file, source)
-    if file is None or problems:
-        return None, sorted(problems, key=lambda problem: problem.line or 0)
+    assert file is not None, "no section is required"
+    problems += cross_check(file, source, {problem.key for problem in problems})
     own = {name: getattr(file, name) for name in _Sections.__struct_fields__}
-    return Config(**own, plugins=plugins, source=source), []
+    config = Config(**own, plugins=plugins, source=source)
+    return config, sorted(problems, key=lambda problem: problem.line or 0)
 
 
 def _plugin_sections(
@@ -202,29 +235,36 @@ def _plugin_sections(
         if isinstance(raw, dict):
             own = {key: value for key, value in raw.items() if key != "enabled"}
             enabled = raw.get("enabled", True)
-            if isinstance(enabled, bool):
-                sections[name] = PluginSettings(enabled, own)
-            else:
+            sections[name] = PluginSettings(enabled if isinstance(enabled, bool) else True, own)
+            if not isinstance(enabled, bool):
                 expected = f"true or false, found {toml_text(enabled)}"
                 problems.append(source.error(("plugins", name, "enabled"), expected, "correct the value"))
     return sections
 
 
-def cross_check(sections: _Sections, source: Source) -> list[ConfigError]:
-    """Rules between settings."""
+def cross_check(sections: _Sections, source: Source, wrong: Collection[str] = ()) -> list[ConfigError]:
+    """Rules between settings; those that are `wrong` (dotted keys) have defaults, which prove nothing."""
+
+    def are_given(table: str, *names: str) -> bool:
+        return not any(key_text((table, name)) in wrong for name in names)
+
     problems = []
     server, limits, host = sections.server, sections.limits, sections.plugin_host
-    if bool(server.tls_certificate) != bool(server.tls_key):
+    if bool(server.tls_certificate) != bool(server.tls_key) and are_given(
+        "server", "tls_certificate", "tls_key"
+    ):
         given, other = ("certificate", "key") if server.tls_certificate else ("key", "certificate")
         problems.append(
             source.error(
                 ("server", f"tls_{other}"), f"a file, since tls_{given} is set", "set both or neither for TLS"
             )
         )
-    if limits.idle_seconds <= limits.ping_seconds:
+    if limits.idle_seconds <= limits.ping_seconds and are_given("limits", "idle_seconds", "ping_seconds"):
         expected = f"a number above ping_seconds ({limits.ping_seconds:g})"
         problems.append(source.error(("limits", "idle_seconds"), expected, "raise it or lower ping_seconds"))
-    if host.backoff_seconds_max < host.backoff_seconds_min:
+    if host.backoff_seconds_max < host.backoff_seconds_min and are_given(
+        "plugin_host", "backoff_seconds_max", "backoff_seconds_min"
+    ):
         expected = f"a number not below backoff_seconds_min ({host.backoff_seconds_min:g})"
         problems.append(source.error(("plugin_host", "backoff_seconds_max"), expected, "raise it"))
     for name, user in sections.users.items():

@@ -23,6 +23,9 @@ class Opened(msgspec.Struct, frozen=True):
     snapshot: Callable[[Hashable], list[Any]]
     """Payloads of the data messages that give the full state now; called in the same synchronous step
     that registers the subscriber, so that no update falls between."""
+    is_list: bool = False
+    """The entitlement is the tuple of entries that the client holds: for its life a connection's list gains
+    no entries (zenith-websocket 2.4, 6.5)."""
     opened: Callable[[], None] | None = None
     """Called for the first subscriber of a connection, e.g. to want an instrument."""
     closed: Callable[[], None] | None = None

@@ -104,7 +104,9 @@ class MarketController:
 
     def _open_markets(self, access: Access) -> Opened:
         visible = tuple(market.definition.id for market in self._directory.visible(access))
-        return Opened("Markets", visible, lambda entitlement: [self._market_states(entitlement)])
+        return Opened(
+            "Markets", visible, lambda entitlement: [self._market_states(entitlement)], is_list=True
+        )
 
     def _market_states(self, visible: Hashable) -> list[Any]:
         """Give the states of those markets that were visible when the subscription was made."""

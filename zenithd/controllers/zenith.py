@@ -40,7 +40,7 @@ class ZenithController:
             return Opened("ServerInfo", None, lambda entitlement: [self._server_info])
         if topic == "Feeds":
             visible = tuple(market.definition.id for market in self._directory.visible(access))
-            return Opened("Feeds", visible, lambda entitlement: [self._feeds(entitlement)])
+            return Opened("Feeds", visible, lambda entitlement: [self._feeds(entitlement)], is_list=True)
         return Refusal((errors.OPERATION_UNKNOWN,))
 
     def query(self, topic: str, data: Any, access: Access) -> Answer:

@@ -33,6 +33,12 @@ from zenithd.markets.feed import SourceFeed
 from zenithd.markets.publishing import Publisher
 from zenithd.metrics import Metrics
 
+STRATEGIES = ("", "Default")
+"""How mixes may be blended (zenith-websocket 4.H); both mean the same."""
+
+ON_DEMAND_CHECK_SECONDS = 5.0
+"""How often mixes that nobody uses any more are looked for."""
+
 DELAYED_TICK_SECONDS = 0.1
 """How often delayed markets look for what has become due."""
 
@@ -85,7 +91,8 @@ class Markets:
         self._markets: dict[MarketId, MarketView] = {}
         self._claims: dict[MarketId, SourceFeed] = {}
         self._mixes: dict[MarketId, list[MixedMarket]] = {}
-        self._on_demand: set[MarketId] = set()
+        self._on_demand: dict[MarketId, float] = {}
+        """Mixes that a client asked for, with the time they were last looked at."""
         self._delayed: dict[MarketId, list[DelayedMarket]] = {}
         self._unopened: dict[MarketId, list[DelayedSettings]] = {}
         """Delayed markets that have no stored state and wait for the source's first one."""
@@ -194,6 +201,8 @@ class Markets:
         found = self._markets.get(market)
         if found is None and "+" in market:
             found = self._mix(market)
+        if market in self._on_demand:
+            self._on_demand[market] = trio.current_time()
         return found
 
     def visible(self, access: Access) -> list[MarketView]:
@@ -224,7 +233,7 @@ class Markets:
             code = parse_market(market)
         except InvalidIdentifier:
             return None
-        if not isinstance(code, MixedMarketCode) or code.id != market:
+        if not isinstance(code, MixedMarketCode) or code.id != market or code.strategy not in STRATEGIES:
             return None
         sources = [self._markets.get(source.id) for source in code.sources]
         found = [source for source in sources if source is not None]
@@ -234,12 +243,27 @@ class Markets:
             if len(self._on_demand) >= self.settings.mixed_on_demand_max:
                 self._log.warning("too many mixed markets on demand", market=market)
                 return None
-            self._on_demand.add(market)
+            self._on_demand[market] = trio.current_time()
         mixed = MixedMarket(code, found)
         for source in code.sources:
             self._mixes.setdefault(source.id, []).append(mixed)
         self._markets[market] = mixed
         return mixed
+
+    def _free_unused_mixes(self, now: float) -> None:
+        """Forget mixes that were made on demand and that nobody has used for the linger time."""
+        due = [mix for mix, used in self._on_demand.items() if now - used >= self.settings.linger_seconds]
+        if not due:
+            return
+        listened = {name.rpartition(".")[2] for _, name in self._bus.topics}
+        for mix in due:
+            if mix in listened:
+                continue
+            mixed = self._markets.pop(mix)
+            del self._on_demand[mix]
+            for several in self._mixes.values():
+                if mixed in several:
+                    several.remove(mixed)
 
     # Who wants what
 
@@ -358,10 +382,14 @@ class Markets:
         return [delayed for several in self._delayed.values() for delayed in several]
 
     async def run_housekeeping(self) -> None:
-        """Expire lingering wants and look for sources that publish too fast."""
+        """Expire lingering wants and unused mixes, look for sources that publish too fast."""
+        mixes_checked = trio.current_time()
         while True:
             await trio.sleep(0.25)
             now = trio.current_time()
+            if now - mixes_checked >= ON_DEMAND_CHECK_SECONDS:
+                mixes_checked = now
+                self._free_unused_mixes(now)
             for feed in self.feeds.values():
                 feed.wanted.expire()
                 feed.check_backpressure(now, self.settings.backpressure_seconds_max)

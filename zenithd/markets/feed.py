@@ -219,6 +219,8 @@ class SourceFeed:
             log("source publishes too fast" if flooding else "source is keeping up again")
             for market in self.owned:
                 self._show_status(market)
+            if self.on_status is not None:
+                self.on_status(*self._overall())
 
     def status(self, market: MarketId) -> tuple[FeedStatus, str]:
         """The status that subscribers see, and why."""
@@ -232,7 +234,7 @@ class SourceFeed:
         """The worst of what the source says of its markets."""
         order = (FeedStatus.IMPAIRED, FeedStatus.INITIALISING)
         return min(
-            self._statuses.values(),
+            [self.status(market) for market in self._statuses],
             key=lambda status: order.index(status[0]) if status[0] in order else len(order),
         )
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Hashable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import structlog
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 
-from zenithd.accounts import Accounts
 from zenithd.bus import Outbox, Subscription
 from zenithd.bus.frames import BINARY, PING, TEXT, close_frame, frame
 from zenithd.controllers.interface import Opened
 from zenithd.server.head import Peer
 from zenithd.server.stream import OutboxStream
+from zenithd.sessions.rate import Rate
 from zenithd.wire.answer import Answer, Refusal
 from zenithd.wire.codec import Codec
 from zenithd.wire.commands import (
@@ -37,6 +38,7 @@ from zenithd.wire.commands import (
 )
 from zenithd.wire.errors import CloseCode
 from zenithd.wire.session import Session
+from zenithd.wire.settings import SessionSettings
 
 if TYPE_CHECKING:
     from zenithd.server.services import Services
@@ -61,6 +63,8 @@ class Link(NamedTuple):
     outbox: Outbox
     codec: Codec
     peer: Peer
+    rate: Rate
+    """Of the peer's requests."""
 
 
 class Connection:
@@ -76,7 +80,9 @@ class Connection:
         self._websocket = link.websocket
         self._stream = link.stream
         self._stream.on_close_frame = self._leave
+        self._stream.on_too_large = self._too_large
         self._codec = link.codec
+        self._rate = link.rate
         self._opcode = TEXT if link.codec.is_text else BINARY
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__).bind(
             connection=number, peer=link.peer.address
@@ -144,6 +150,9 @@ class Connection:
         if self._close is not None or reason is None or reason.code not in TELLS_THE_PEER:
             return None
         return b"" if self._stream.close_frame_sent else close_frame(reason.code, reason.reason or "")
+
+    def _too_large(self) -> None:
+        self.end(CloseCode.DATA_TOO_LARGE, f"at most {self._services.limits.message_bytes_max} bytes")
 
     def end(self, code: int, reason: str) -> None:
         """Close the connection from outside: shutdown, idle, stalled, kicked off."""
@@ -303,9 +312,12 @@ class Connection:
         controller = self._services.controllers[command.rule.controller]
         opened = controller.open(command.rule.topic, command.argument, command.access)
         refusal = opened if isinstance(opened, Refusal) else None
-        if isinstance(opened, Opened) and (held is None or held.group.entitlement != opened.entitlement):
-            self._unsubscribe(*key)
-            self._register(key, opened)
+        if isinstance(opened, Opened):
+            if held is not None and opened.is_list:
+                opened = _without_new_entries(opened, held.group.entitlement)
+            if held is None or held.group.entitlement != opened.entitlement:
+                self._unsubscribe(*key)
+                self._register(key, opened)
         self._commands.extend(self.session.subscribed(command.ticket, refusal, trio.current_time()))
 
     def _topic_ended(self, subscription: Subscription, reason: str) -> None:
@@ -313,13 +325,14 @@ class Connection:
         controller, topic = self._topics[subscription]
         self.execute(self.session.end_subscription(controller, topic, (reason,), trio.current_time()))
 
-    def rights_changed(self, accounts: Accounts) -> None:
-        """Users were changed: the session compares what it may do now."""
+    def configuration_changed(self, settings: SessionSettings) -> None:
+        """Limits or users were changed: the session takes the limits over and compares its rights."""
+        limits = self._services.limits
+        self._rate.use(limits.requests_per_second, limits.requests_burst)
+        self.session.use(settings)
         user = self.session.access.user
         if user:
-            access = (
-                accounts.authority.access(user) if accounts.may_log_in(user, self.peer.is_loopback) else None
-            )
+            access = self._services.authentication.rights(user, self.session.access_token, self.peer)
             self.execute(self.session.access_changed(access, trio.current_time()))
 
     # Housekeeping
@@ -347,3 +360,12 @@ class Connection:
             self.last_ping = now
             outbox.append(PING)
             self._services.flusher.soon(outbox)
+
+
+def _without_new_entries(opened: Opened, held: Hashable) -> Opened:
+    """A list that the client holds only shrinks: real clients break on known entries mixed with new ones
+    (zenith-websocket 6.5). A list that was empty may become anything."""
+    if not held or not isinstance(held, tuple) or not isinstance(opened.entitlement, tuple):
+        return opened
+    kept = tuple(entry for entry in held if entry in opened.entitlement)
+    return msgspec.structs.replace(opened, entitlement=kept)

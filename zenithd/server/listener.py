@@ -17,6 +17,7 @@ from zenithd.server.pages import Page, Route, encode, error_page, respond
 from zenithd.server.services import Services
 from zenithd.server.stream import OutboxStream, write_waiting
 from zenithd.sessions.limits import AddressLimits, address_group
+from zenithd.sessions.rate import Rate
 from zenithd.wire.codec import Codec, Encoding, choose_encoding
 from zenithd.wire.commands import Login
 from zenithd.wire.session import Session
@@ -35,7 +36,7 @@ class Listener:
     def __init__(
         self,
         services: Services,
-        make_session: Callable[[Codec, Peer, Login | None], Session],
+        make_session: Callable[[Codec, Peer, Login | None, Rate], Session],
         routes: dict[str, Route],
         address_limits: AddressLimits,
         tls: ssl.SSLContext | None,
@@ -49,14 +50,6 @@ class Listener:
         self._emptied = trio.Event()
         self._numbers = itertools.count(1)
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
-
-    async def open(self, host: str, port: int) -> list[trio.SocketListener]:
-        """Bind the port.
-
-        Raises:
-            OSError: it is in use, or the address is not ours.
-        """
-        return await trio.open_tcp_listeners(port, host=host, backlog=self._services.config.server.backlog)
 
     async def serve(self, transport: trio.SocketStream) -> None:
         """Serve one accepted socket to its end. Never raises for what a peer does."""
@@ -122,15 +115,16 @@ class Listener:
         connection: Connection | None = None
         async with trio.open_nursery() as nursery:
             outbox.on_broken = nursery.cancel_scope.cancel
-            stream = OutboxStream(transport, outbox, flusher, head.raw)
+            stream = OutboxStream(transport, outbox, flusher, head.raw, services.limits.message_bytes_max)
             if descriptor is None:
                 nursery.start_soon(write_waiting, outbox, transport)
             try:
                 websocket = await self._accept(nursery, stream, encoding)
                 if websocket is not None:
                     codec = services.codecs[encoding or Encoding.JSON]
-                    session = self._make_session(codec, peer, login)
-                    link = Link(nursery, websocket, stream, outbox, codec, peer)
+                    rate = Rate(services.limits.requests_per_second, services.limits.requests_burst)
+                    session = self._make_session(codec, peer, login, rate)
+                    link = Link(nursery, websocket, stream, outbox, codec, peer, rate)
                     connection = Connection(services, link, session, next(self._numbers))
                     await self._run(connection)
             finally:

@@ -8,6 +8,7 @@ import trio
 
 from zenithd.bus import Flusher, Outbox
 from zenithd.bus.frames import is_close
+from zenithd.server.announced import AnnouncedLengths
 
 
 class OutboxStream(trio.abc.Stream):
@@ -23,6 +24,7 @@ class OutboxStream(trio.abc.Stream):
         outbox: Outbox,
         flusher: Flusher,
         head: bytes,
+        message_bytes_max: int,
     ) -> None:
         self._transport = transport
         self._outbox = outbox
@@ -31,6 +33,9 @@ class OutboxStream(trio.abc.Stream):
         self.on_close_frame: Callable[[], None] | None = None
         """Called before a close frame is queued: nothing may be queued behind it."""
         self.close_frame_sent = False
+        self._announced = AnnouncedLengths(message_bytes_max)
+        self.on_too_large: Callable[[], None] | None = None
+        """Called when the peer announces a frame that is larger than any message may be."""
         self.upgraded = False
         """Set once the handshake is done: before, no bytes are WebSocket frames."""
         self.last_received = trio.current_time()
@@ -76,6 +81,8 @@ class OutboxStream(trio.abc.Stream):
             raise trio.ClosedResourceError
         received = await self._transport.receive_some(max_bytes)
         self.last_received = trio.current_time()
+        if self.upgraded and self._announced.exceeds(received) and self.on_too_large is not None:
+            self.on_too_large()
         return received
 
     async def aclose(self) -> None:

@@ -9,9 +9,13 @@ class Rate:
     __slots__ = ("_full_at", "_interval", "_tolerance")
 
     def __init__(self, per_second: float, burst: float) -> None:
+        self._full_at = 0.0
+        self.use(per_second, burst)
+
+    def use(self, per_second: float, burst: float) -> None:
+        """Take another rate from now on; what was admitted before counts."""
         self._interval = 1.0 / per_second
         self._tolerance = self._interval * (max(burst, 1.0) - 0.5)
-        self._full_at = 0.0
 
     def admit(self, now: float) -> bool:
         """Count one and return True, or return False if it is too soon."""

@@ -125,6 +125,11 @@ class Identity:
         """True while logged in."""
         return self._login is not None
 
+    @property
+    def token(self) -> str:
+        """The access token of the login, "" if there is none."""
+        return "" if self._login is None else self._login.access_token
+
     def enter(self, login: Login, asked: frozenset[str] | None, now: float) -> None:
         """A login was accepted; `asked` are the scopes that the client wants, None for all."""
         if asked is not None:

@@ -46,6 +46,10 @@ class PendingRequests:
         self._pending: dict[int, _Pending] = {}
         self._by_transaction: dict[Transaction, dict[int, None]] = {}
 
+    def use(self, settings: SessionSettings) -> None:
+        """Take changed limits over."""
+        self._pending_max = settings.requests_pending_max
+
     def __len__(self) -> int:
         return len(self._pending)
 

@@ -118,6 +118,11 @@ class Session:
         return self._identity.access
 
     @property
+    def access_token(self) -> str:
+        """The token that the connection is logged in with, "" without one: it may be withdrawn."""
+        return self._identity.token
+
+    @property
     def ready(self) -> bool:
         """True if a message that waited can be taken now with `proceed`."""
         return bool(self._waiting) and self._checking is None and not self.closed
@@ -131,6 +136,13 @@ class Session:
     def requests_pending(self) -> int:
         """Requests that are being answered."""
         return len(self._requests)
+
+    def use(self, settings: SessionSettings) -> None:
+        """Take changed limits and default time-outs over; what was admitted before stays."""
+        self._settings = settings
+        self._requests.use(settings)
+        self._subscriptions.use(settings)
+        self._timeouts.use(settings)
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest, None for never."""

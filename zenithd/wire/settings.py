@@ -25,8 +25,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The same in bytes of the messages that wait for a login."""
     action_timeout_seconds: float = 35.0
     subscription_timeout_seconds: float = 35.0
-    timeout_seconds_max: float = 600.0
-    """Longest time-out a client may ask for with Configure."""
+    timeout_seconds_max: float = 604_800.0
+    """Longest time-out a client may ask for with Configure: a week."""
 
 
 class Transport(msgspec.Struct, frozen=True):

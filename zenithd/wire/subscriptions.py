@@ -178,6 +178,10 @@ class Subscriptions:
         self.waiting = 0
         """Subs and Unsubs that wait for an earlier one."""
 
+    def use(self, settings: SessionSettings) -> None:
+        """Take changed limits over."""
+        self._settings = settings
+
     def holds(self, controller: str, topic: str) -> bool:
         """True if at least one Sub of the topic is in effect."""
         held = self._held.get((controller, topic))

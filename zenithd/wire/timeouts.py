@@ -14,9 +14,13 @@ class Timeouts:
     """Seconds until an unanswered request or Sub is answered with `Operation.Timeout`."""
 
     def __init__(self, settings: SessionSettings) -> None:
+        self._configured: dict[str, tuple[float, float]] = {}
+        self.use(settings)
+
+    def use(self, settings: SessionSettings) -> None:
+        """Take changed defaults over; what the client configured stays."""
         self._max = settings.timeout_seconds_max
         self._defaults = (settings.action_timeout_seconds, settings.subscription_timeout_seconds)
-        self._configured: dict[str, tuple[float, float]] = {}
 
     def action(self, controller: str) -> float:
         """For requests to a controller."""
