@@ -15,6 +15,7 @@ from zenithd.config import (
     SectionReader,
     diff_live,
     inspect,
+    inspect_readable,
     load,
     parse_host_port,
     unknown_sections,
@@ -384,6 +385,54 @@ def test_section_reader_remembers_all_problems(file: Path) -> None:
     with pytest.raises(ConfigError):
         reader("demo", DemoConfig)
     assert [problem.key for problem in reader.problems] == ["plugins.demo.size", "plugins.demo.limit"]
+
+
+class NeedyConfig(PluginConfig, frozen=True):
+    name: Annotated[str, msgspec.Meta(extra_json_schema={"required_when_enabled": True})] = ""
+    count: int = 1
+
+
+@pytest.mark.parametrize("text", ["[plugins.needy]", "[plugins.needy]\nname = ''"])
+def test_what_an_enabled_plugin_needs(file: Path, text: str) -> None:
+    file.write_text(f"{text}\ncount = 'x'\n")
+    section, found = load(file).inspect_section("needy", NeedyConfig)
+    assert section is None
+    line = text.count("\n") + 1
+    assert [str(problem) for problem in found] == [
+        f'config.toml:{line + 1}: plugins.needy.count: expected a whole number, found "x"; correct the value',
+        f"config.toml:{line}: plugins.needy.name: expected text, not empty while the plugin is enabled; fill"
+        " it in, or set enabled = false",
+    ]
+    file.write_text(f"{text}\nenabled = false\n")
+    assert load(file).parse_section("needy", NeedyConfig) == NeedyConfig()
+    file.write_text("[plugins.needy]\nname = 'n'\n")
+    assert load(file).parse_section("needy", NeedyConfig).name == "n"
+
+
+def test_what_is_readable_beside_mistakes(file: Path) -> None:
+    file.write_text(
+        "[server]\nname = 'N'\nlisten = 5\ntls_key = 'missing'\n[users.a]\nodd = 1\nloopback_only = true\n"
+        "[limits]\nidle_seconds = 20\nping_seconds = 'x'\n[markets]\ndelayed = [{market = 1}]\n"
+        "[plugins.p]\nenabled = 3\nown = 4\n"
+    )
+    config, found = inspect_readable(file)
+    assert [problem.key for problem in found] == [
+        "server.listen",
+        "server.tls_key",
+        "users.a.odd",
+        "limits.ping_seconds",
+        "markets.delayed[0].market",
+        "plugins.p.enabled",
+    ]
+    assert config is not None
+    assert (config.server.name, config.server.listen) == ("N", Config().server.listen)
+    assert config.users["a"].loopback_only
+    assert config.limits.idle_seconds == 20
+    assert config.markets.delayed == ()
+    assert config.plugins["p"].table == {"own": 4}
+    assert inspect(file)[0] is None
+    file.write_text("no TOML")
+    assert inspect_readable(file)[0] is None
 
 
 def test_sections_of_plugins_that_are_not_installed(file: Path) -> None:

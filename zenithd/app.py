@@ -10,7 +10,7 @@ import gc
 import os
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -38,9 +38,9 @@ from zenithd.metrics import Metrics
 from zenithd.plugin.interfaces import Clock
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
-from zenithd.plugin.remote_history import PluginContext, RemoteHistory
+from zenithd.plugin.remote_history import PluginContext, RemoteHistory, build
 from zenithd.plugin_loading import load_plugins
-from zenithd.process import leave_behind, wait_stop_signal
+from zenithd.process import leave_behind, receive_signals, wait_stop_signal
 from zenithd.reloading import Reloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
@@ -170,9 +170,9 @@ class Daemon:
     def _authenticators(self) -> None:
         for brought in self.plugins.authenticators():
             context = PluginContext(brought.name, self.clock, self.http)
-            self.authentication.authenticators[brought.implementation.provider] = brought.implementation(
-                brought.config, context
-            )
+            authenticator = build(brought, context)
+            if authenticator is not None:
+                self.authentication.authenticators[authenticator.provider] = authenticator
 
     def stalled(self, stall: Stall) -> None:
         """The loop did not turn (called in the watchdog's thread)."""
@@ -210,12 +210,16 @@ class Daemon:
     # Running
 
     async def run(
-        self, sockets: list[trio.SocketListener], started: Callable[[StartInfo], None] | None
+        self,
+        sockets: list[trio.SocketListener],
+        signals: AsyncIterator[int],
+        started: Callable[[StartInfo], None] | None,
     ) -> None:
         """Run until SIGTERM or SIGINT, or until cancelled; end in order, within the grace periods.
 
         Args:
             sockets: bound already; served once the first markets are there.
+            signals: caught since the start.
             started: called when they are served.
         """
         grace = self.config.server.shutdown_grace_seconds
@@ -240,7 +244,7 @@ class Daemon:
                             name=f"supervisor of {source.name}",
                         )
                     await self._wait_declared()
-                    await self._serve(sockets, started, grace)
+                    await self._serve(sockets, signals, started, grace)
                     supervisors.cancel_scope.cancel()
                 services.cancel_scope.cancel()  # the history writes what waits when it is cancelled
             await leave_behind(host, grace)
@@ -264,6 +268,7 @@ class Daemon:
     async def _serve(
         self,
         sockets: list[trio.SocketListener],
+        signals: AsyncIterator[int],
         started: Callable[[StartInfo], None] | None,
         grace: float,
     ) -> None:
@@ -282,7 +287,7 @@ class Daemon:
                     if started is not None:
                         started(self._start_info(address))
                     log.info("serving", address=address)
-                    await wait_stop_signal(self._reloader().reload)
+                    await wait_stop_signal(signals, self._reloader().reload)
                     listeners.cancel_scope.cancel()
                 log.info("stopping")
                 self.listener.close_all(1012, "restarting")
@@ -330,7 +335,7 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
     """
     configure_logs(config.logging)
     sockets = await _bind(config)  # before anything is loaded or written: most often this is what fails
-    with lock_state(config.state_directory):
+    with receive_signals() as signals, lock_state(config.state_directory):
         plugins, sections = load_plugins(config)
         installed = [plugin.name for plugin in plugins.plugins]
         for problem in [*sections.problems, *unknown_sections(config, installed)]:
@@ -341,7 +346,7 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
         daemon = Daemon(config, plugins, SystemClock())
         gc.collect()
         gc.freeze()  # start-up objects live as long as the process: collections need not look at them
-        await daemon.run(sockets, started)
+        await daemon.run(sockets, signals, started)
 
 
 async def _bind(config: Config) -> list[trio.SocketListener]:

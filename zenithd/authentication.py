@@ -15,6 +15,7 @@ from zenithd.accounts import Accounts
 from zenithd.authority.access import Access
 from zenithd.metrics import Metrics
 from zenithd.plugin.interfaces import Authenticator, Clock, Credentials
+from zenithd.rare_log import RareLog
 from zenithd.server.head import Head, Peer
 from zenithd.sessions.limits import AddressLimits, address_group
 from zenithd.tokens import TokenFault, TokenSigner
@@ -55,6 +56,7 @@ class Authentication:
         }
         self._threads = trio.CapacityLimiter(settings.hashing_threads)
         self._call_seconds_max = settings.call_seconds_max
+        self._limited = RareLog(structlog.stdlib.get_logger(__name__), "login limited")
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
     async def check(self, request: LoginRequest, peer: Peer) -> Login | None:
@@ -62,12 +64,13 @@ class Authentication:
         address = address_group(peer.address)
         refused = self._limits.log_in(address, trio.current_time())
         if refused is not None:
-            self._log.warning("login limited", peer=peer.address, reason=refused.value)
+            self._limited.warning(peer=peer.address, reason=refused.value)
             self._results["limited"].inc()
             return None
         login = await self._check(request, peer)
         if login is None:
-            self._limits.login_failed(address, trio.current_time())
+            if request.kind is not LoginKind.OWNER or request.provider != BASIC:
+                self._limits.login_failed(address, trio.current_time())
             self._log.info(
                 "login rejected", peer=peer.address, user=request.user_name, kind=request.kind.value
             )
@@ -122,10 +125,13 @@ class Authentication:
         user, password = request.user_name, request.password
         if user is None or password is None:
             return None
-        accounts = self.accounts
-        right = await trio.to_thread.run_sync(
-            accounts.check_password, user, password, peer.is_loopback, limiter=self._threads
-        )
+        accounts, address = self.accounts, address_group(peer.address)
+        async with self._threads:
+            if not self._limits.may_fail(address, trio.current_time()):
+                return None
+            right = await trio.to_thread.run_sync(accounts.check_password, user, password, peer.is_loopback)
+            if not right:  # counted before the next one that waits is looked at
+                self._limits.login_failed(address, trio.current_time())
         return self._issue(user, request.scopes) if right else None
 
     async def _by_plugin(self, request: LoginRequest, peer: Peer) -> Login | None:
@@ -145,7 +151,7 @@ class Authentication:
         with trio.move_on_after(self._call_seconds_max) as scope:
             try:
                 identity = await authenticator.authenticate(credentials)
-            except Exception:  # a plugin's fault refuses this login and nothing else
+            except (Exception, SystemExit):  # a plugin's fault refuses this login and nothing else
                 self._log.exception("authenticator failed", provider=request.provider)
         if scope.cancelled_caught:
             self._log.warning("authenticator did not answer", provider=request.provider)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 
 import structlog
 import trio
@@ -16,15 +17,19 @@ EXIT_LEFT_BEHIND = 70
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
-async def wait_stop_signal(reload: Callable[[], bool]) -> None:
+def receive_signals() -> AbstractContextManager[AsyncIterator[int]]:
+    """Catch signals from here on; those that come before somebody waits for them are kept."""
+    return trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+async def wait_stop_signal(signals: AsyncIterator[int], reload: Callable[[], bool]) -> None:
     """Return at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reloads."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                reload()
-                continue
-            log.info("stop signal", signal=signal.Signals(number).name)
-            break
+    async for number in signals:
+        if number == signal.SIGHUP:
+            reload()
+            continue
+        log.info("stop signal", signal=signal.Signals(number).name)
+        break
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_at_once)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -54,7 +55,8 @@ def test_everything_at_once(zenithd: Run, folder: Path, good_plugin: str, broken
     assert "plugins.testbroken: expected a plugin that can be loaded; RuntimeError: no luck today" in text
     assert "users.json: expected the users that zenithd stored" in text
     assert f"config.toml:1: server.listen: expected a free port, but 127.0.0.1:{port} is in use" in text
-    assert len(lines) == 5
+    assert "token.key: expected a key of 32 bytes" in text
+    assert len(lines) == 6
 
 
 def test_all_mistakes_of_the_file(zenithd: Run, folder: Path) -> None:
@@ -62,6 +64,79 @@ def test_all_mistakes_of_the_file(zenithd: Run, folder: Path) -> None:
     result = zenithd("check")
     assert result.code == 2
     assert [line.split(": ")[0] for line in result.err.splitlines()] == ["config.toml:1", "config.toml:2"]
+
+
+def test_faults_of_core_sections_hide_no_others(zenithd: Run, folder: Path, good_plugin: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        text = (
+            'unknown = 1\nfanout = 5\n[users.a]\nscopes = ["Zenith/Everything"]\n'
+            '[limits]\nping_seconds = "x"\n'
+            "idle_seconds = 20\n"
+            f"[plugins.{good_plugin}]\norders = -1\n[plugins.missing]\n"
+            '[plugins.replay]\nspeed = -1\nfiles = ["nowhere.zrec"]\n'
+        )
+        (folder / "config.toml").write_text(f'server.listen = "127.0.0.1:{port}"\n{text}')
+        (folder / "var").mkdir()
+        (folder / "var" / "users.json").write_text("{")
+        (folder / "var" / "token.key").write_text("short")
+        (folder / "var" / "history.db").write_bytes(b"not a database at all" * 100)
+        result = zenithd("check")
+    assert result.code == 2
+    keys = [line.split(": ")[1] for line in result.err.splitlines() if line.startswith("config.toml:")]
+    assert keys == [
+        "unknown",
+        "fanout",
+        "users.a.scopes[0]",
+        "limits.ping_seconds",
+        "plugins.replay.speed",
+        "plugins.replay.files[0]",
+        f"plugins.{good_plugin}.orders",
+        "plugins.missing",
+        "server.listen",
+    ]
+    assert len(result.err.splitlines()) == len(keys) + 3
+    for name in ("users.json", "token.key", "history.db"):
+        assert f"var/{name}: expected" in result.err
+
+
+@pytest.mark.parametrize("listen", ["5", '"nowhere"'])
+def test_a_faulty_address_is_not_looked_for_at_its_default(zenithd: Run, folder: Path, listen: str) -> None:
+    (folder / "config.toml").write_text(f"[server]\nlisten = {listen}\n")
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # somebody else has it: as good
+            stack.enter_context(socket.create_server(("127.0.0.1", 8640)))
+        result = zenithd("check")
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("config.toml:2: server.listen: expected HOST:PORT")
+    assert result.out == ""
+
+
+def test_state_folder_that_is_a_file(zenithd: Run, folder: Path, free_port: int) -> None:
+    write(folder, free_port)
+    (folder / "var").write_text("")
+    result = zenithd("check")
+    assert result.code == 2
+    assert "server.state_directory: expected a folder that can be written" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_replay_without_files(zenithd: Run, folder: Path, free_port: int) -> None:
+    write(folder, free_port, "[users.a]\n[plugins.replay]\n")
+    line = (
+        "config.toml:4: plugins.replay.files: expected a list, each a file that exists, not empty while the"
+        " plugin is enabled; fill it in, or set enabled = false\n"
+    )
+    result = zenithd("check")
+    assert (result.code, result.err) == (2, line)
+    result = zenithd("run", "--listen", "127.0.0.1:0")
+    assert (result.code, result.err) == (2, line)
+    write(folder, free_port, "[users.a]\n[plugins.replay]\nenabled = false\nfiles = []\n")
+    assert zenithd("check").code == 0
+    assert zenithd("plugins", "check", "replay").code == 0
+    result = zenithd("run", "--listen", "127.0.0.1:0", "--enable-plugin", "replay")
+    assert result.code == 2
+    assert "plugins.replay.files: expected a list" in result.err
 
 
 def test_disabled_plugins_do_not_count(

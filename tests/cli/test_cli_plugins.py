@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from cli_support import Install, Run
 
+from zenithd.config import load
 from zenithd.daemon_file import DaemonFile, find_daemon, remove_daemon_file, write_daemon_file
+from zenithd.plugin_loading import load_plugins
+from zenithd.status import describe_plugin
 
 
 def listed(zenithd: Run, *arguments: str) -> dict[str, dict[str, Any]]:
@@ -52,6 +55,19 @@ def test_list_shows_what_disables(
         "disabled by the configuration",
     )
     assert rows[broken_plugin]["reason"] == "disabled by the environment"
+
+
+def test_list_and_daemon_say_the_same_of_what_is_disabled(zenithd: Run, folder: Path) -> None:
+    text = "[plugins.prodigy]\nenabled = false\n[plugins.binance]\nenabled = false\n"
+    (folder / "config.toml").write_text(text)
+    manager, _ = load_plugins(load("config.toml"))
+    rows = listed(zenithd)
+    said = {plugin.name: describe_plugin(plugin)["reason"] for plugin in manager.plugins}
+    assert {name: row["reason"] for name, row in rows.items()} == said
+    assert said["prodigy"] == said["binance"] == "disabled by the configuration"
+    assert said["replay"] == "disabled by default"
+    shown = zenithd("plugins", "list").out.splitlines()
+    assert next(line for line in shown if line.startswith("replay")).rstrip().endswith("disabled by default")
 
 
 def test_list_shows_a_wrong_section(zenithd: Run, folder: Path, good_plugin: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any
 
 import pytest
 import trio
+import trustme
 from cli_support import Run
 from rich.console import Console
 from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocket
 
 from zenithd.cli.common import OperatorFault
 from zenithd.cli.watch import full_url, local_url
-from zenithd.cli.watch_client import Watched, WatchSettings, watch_instruments
+from zenithd.cli.watch_client import CONNECT_SECONDS_MAX, Watched, WatchSettings, watch_instruments
 from zenithd.cli.watch_screen import LinePrinter, ScreenPrinter, render
 from zenithd.cli.watch_state import InstrumentPicture, Rate
 from zenithd.daemon_file import DaemonFile, write_daemon_file
@@ -230,6 +232,54 @@ async def test_nobody_answers() -> None:
     assert line == (
         f'no daemon answers at ws://127.0.0.1:{port}/Zenith (Connection refused); "zenithd run" starts one'
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("localhost", "unable to get local issuer"), ("other", "unable")]
+)
+async def test_certificate_that_is_not_trusted(name: str, reason: str) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert(name).configure_cert(context)
+
+    async def never(request: WebSocketRequest) -> None:
+        pytest.fail("the password would have gone to whoever this is")
+
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(serve_websocket, never, "127.0.0.1", 0, context)
+        url = f"wss://localhost:{server.port}/Zenith"
+        with trio.fail_after(CONNECT_SECONDS_MAX / 2):
+            line = await fault(wanted(url))
+        nursery.cancel_scope.cancel()
+    assert line.startswith(f"{url}: certificate verify failed ({reason}")
+    assert line.endswith("; use --insecure to accept any, or name its authority's file in SSL_CERT_FILE")
+
+
+async def test_any_certificate_is_accepted_if_wished() -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("other").configure_cert(context)
+
+    async def serve(request: WebSocketRequest) -> None:
+        conversation = Conversation(await request.accept(subprotocol="ZenithJson"))
+        await conversation.log_in()
+        await conversation.serve_symbol()
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(serve_websocket, serve, "127.0.0.1", 0, context)
+        watched, _ = await watch(wanted(f"wss://localhost:{server.port}/Zenith", verify=False, once=True))
+        nursery.cancel_scope.cancel()
+    assert watched.is_complete
+
+
+async def test_no_tls_where_it_is_expected() -> None:
+    async def handler(conversation: Conversation) -> None:
+        await trio.sleep_forever()
+
+    async with daemon(handler) as url:
+        with trio.fail_after(CONNECT_SECONDS_MAX / 2):
+            line = await fault(wanted(url.replace("ws:", "wss:")))
+    assert line.startswith("no daemon answers at wss://127.0.0.1:")
+    assert "nothing within" not in line
 
 
 async def test_something_else_answers() -> None:

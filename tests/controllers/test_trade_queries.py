@@ -76,8 +76,9 @@ def past_world(**more: Any) -> World:
     world = World(**more)
     for back in (1, 2):
         time = midnight(yesterday(back)) + 3600 * SECOND
-        world.history.put(yesterday(back), *(trade("XS01", "XSX", n, 900 + n, time + n) for n in range(1, 5)))
-        world.history.put(yesterday(back), trade("XS01", "XSY", 9, 9015, time + 2, buy_order_id="x"))
+        trades = [trade("XS01", "XSX", n, 900 + n, time + n * 1_000) for n in range(1, 5)]
+        world.history.put(yesterday(back), *trades)
+        world.history.put(yesterday(back), trade("XS01", "XSY", 9, 9015, time + 2_000, buy_order_id="x"))
     return world
 
 

@@ -387,7 +387,7 @@ def test_mixes_on_demand_cannot_be_used_up(tmp_path: Path) -> None:
         with daemon.client() as client:
             client.log_in()
             odd = [f"XSX+XSY#x{number}" for number in range(150)]
-            answer, errors = client.ask("Market", "SearchSymbols", {"Markets": odd})
+            _, errors = client.ask("Market", "SearchSymbols", {"Markets": odd})
             assert errors == [f"Market.NotFound {market}" for market in odd]
             client.subscribe("Security!XS01.XSX+XSY#Default")
             assert client.refused("Security!XS01.XSX+XSY").startswith("Market.NotFound")

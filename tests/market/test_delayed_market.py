@@ -278,6 +278,17 @@ def test_recalled_trades_of_another_day_begin_it() -> None:
     assert (delayed.trading_date, record.close, record.open, record.volume) == (TUESDAY, 100, 105, 2)
 
 
+def test_recalled_trades_that_the_opening_state_reached_are_left_out() -> None:
+    before = delayed_of(source())
+    before.observe([TradingDayStarted(XSX, MONDAY), trade(1, 10), trade(2, 11)], 11)
+    before.due(DELAY + 11)
+    delayed = delayed_of(source(), opening=before.state_snapshot(trades_max=1))
+    delayed.recall([trade(3, 5), trade(2, 11), trade(4, 20), trade(1, 10)], MONDAY)
+    assert delayed.events_held == 2
+    assert delayed.due(DELAY + 20).faults == []
+    assert delayed.instruments[SHOWN].security.volume == 4
+
+
 # Memory
 
 

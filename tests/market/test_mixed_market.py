@@ -162,15 +162,18 @@ def test_trades_of_both_sources_in_one_sequence() -> None:
     apply(mixed, other, trade(XSY, 900, 5, 105, sell_order_id="s"))
     view = mixed.instruments[MIXED]
     # Made from the tapes, by time.
-    assert [(each.trade.trade_id, each.market) for each in view.tape] == [(5_000_000, XSY), (10_000_000, XSX)]
+    assert [(each.trade.trade_id, each.market) for each in view.tape] == [
+        (10_000_001, XSY),
+        (20_000_000, XSX),
+    ]
     apply(mixed, other, trade(XSY, 901, 7, 106, related_id=900))
     changes = apply(mixed, other, TradeAmended(trade(XSY, 900, 5, 105, flags=(TradeFlag.CANCEL,))))
     # A late one goes to the end, and an amendment finds its trade.
-    assert [each.trade.trade_id for each in view.tape] == [5_000_000, 10_000_000, 10_000_001]
-    assert view.tape.select(1, None, None)[0].trade.related_id == 5_000_000
+    assert [each.trade.trade_id for each in view.tape] == [10_000_001, 20_000_000, 20_000_001]
+    assert view.tape.select(1, None, None)[0].trade.related_id == 10_000_001
     updated = {change.trade.trade.trade_id for change in changes.instruments[MIXED].trades if change.trade}
-    assert updated == {5_000_000, 10_000_001}, "the trend of the one after it changed too"
-    assert view.tape.select(None, None, 5_000_000)[0].trade.flags == (TradeFlag.CANCEL,)
+    assert updated == {10_000_001, 20_000_001}, "the trend of the one after it changed too"
+    assert view.tape.select(None, None, 10_000_001)[0].trade.flags == (TradeFlag.CANCEL,)
 
 
 def test_statistics() -> None:
@@ -258,6 +261,80 @@ def test_the_day_of_the_mix_is_the_newest_of_its_sources() -> None:
     client.agrees_with(view)
     assert not changes.new_day
     assert (view.security.volume, len(view.tape)) == (1, 1)
+
+
+def test_a_source_that_rolls_later_tells_only_what_changes() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    view = mixed.instruments[MIXED]
+    client = StrictClient(view)
+    for each, market in ((one, XSX), (other, XSY)):
+        client.follow(view, apply(mixed, each, TradingDayStarted(market, MONDAY), trade(market, 1, 10)))
+    first = apply(mixed, one, TradingDayStarted(XSX, TUESDAY), trade(XSX, 1, 86_400)).instruments[MIXED]
+    assert first.security_full
+    client.apply(view, first)
+    # The other closed at the same price: nothing of the blend changes.
+    changes = apply(mixed, other, TradingDayStarted(XSY, TUESDAY))
+    assert changes.instruments == {}
+    changes = apply(mixed, other, trade(XSY, 1, 86_401, 105))
+    client.follow(view, changes)
+    client.agrees_with(view)
+    assert [change.op for change in changes.instruments[MIXED].trades] == [Op.ADD]
+
+
+def test_a_source_that_rolls_with_a_trade_joins_and_one_that_had_trades_begins_the_tape_anew() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    view = mixed.instruments[MIXED]
+    client = StrictClient(view)
+    client.follow(view, apply(mixed, other, TradingDayStarted(XSY, MONDAY), trade(XSY, 1, 10, 98)))
+    client.follow(view, apply(mixed, one, TradingDayStarted(XSX, TUESDAY), trade(XSX, 1, 86_400)))
+    joined = apply(mixed, other, TradingDayStarted(XSY, TUESDAY), trade(XSY, 1, 86_401, 105))
+    changed = joined.instruments[MIXED]
+    assert [change.op for change in changed.trades] == [Op.ADD]
+    assert not changed.security_full
+    assert {"close", "last", "volume"} <= changed.security
+    client.follow(view, joined)
+    client.agrees_with(view)
+    reset = mixed.apply(XSY, other.reset())
+    assert [change.op for change in reset.instruments[MIXED].trades] == [Op.INITIALISE]
+    client.follow(view, reset)
+    client.agrees_with(view)
+
+
+def ids(mixed: MixedMarket) -> list[int]:
+    return [taped.trade.trade_id for taped in mixed.instruments[MIXED].tape]
+
+
+def test_trades_of_one_microsecond_keep_their_ids_when_the_tape_is_made_anew() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    assert ids(mixed) == []
+    apply(mixed, one, trade(XSX, 1, 5))
+    apply(mixed, other, trade(XSY, 1, 5))
+    apply(mixed, one, trade(XSX, 2, 5), trade(XSX, 3, 5))
+    apply(mixed, other, trade(XSY, 2, 6))
+    assert ids(mixed) == [10_000_000, 10_000_001, 10_000_002, 10_000_004, 12_000_001]
+    assert ids(mix(one, other)) == ids(mixed)
+
+
+def test_a_trade_that_arrives_after_its_turn_alone_has_another_id_anew() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    assert ids(mixed) == []
+    apply(mixed, other, trade(XSY, 1, 5))
+    apply(mixed, one, trade(XSX, 1, 5))
+    apply(mixed, other, trade(XSY, 2, 6))
+    assert ids(mixed) == [10_000_001, 10_000_002, 12_000_001]
+    assert ids(mix(one, other)) == [10_000_000, 10_000_001, 12_000_001]
+
+
+def test_states_of_boards_are_sorted() -> None:
+    one, other = venue(XSX), venue(XSY)
+    mixed = mix(one, other)
+    apply(mixed, other, MarketStateChanged(XSY, "Open", {"XSY::B": "Open", "XSY::A": "Open"}))
+    apply(mixed, one, MarketStateChanged(XSX, "Open", {"XSX::A": "Open"}))
+    assert list(mixed.board_states) == ["XSX::A", "XSY::A", "XSY::B"]
 
 
 def test_a_second_listing_joins_and_leaves() -> None:

@@ -184,7 +184,7 @@ def check_statistics(venue: VenueMarket, simulator: VenueSimulator) -> None:
     assert record.value_traded == sum(trade.price * trade.quantity for trade in counted)
     volume = sum(trade.quantity for trade in averaged)
     value = sum(trade.price * trade.quantity for trade in averaged)
-    assert record.vwap == (value / (volume * 100) if volume else None)
+    assert record.vwap == (round(value / (volume * 100), 6) if volume else None)
 
 
 def trend_of(prices: list[int]) -> str:

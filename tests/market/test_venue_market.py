@@ -609,3 +609,27 @@ def test_a_reset_voids_everything_but_the_listing() -> None:
     assert set(venue.instruments) == {XS01, XS02}
     client.follow(view, apply(venue, order("a", BID, 100, 5)))
     client.agrees_with(view)
+
+
+def test_an_average_that_is_shown_the_same_has_not_changed() -> None:
+    venue = market()
+    apply(venue, trade(1, 100, 1_000_000_000))
+    changes = apply(venue, trade(2, 101, 1))
+    assert "vwap" not in changes.instruments[XS01].security
+    assert venue.instruments[XS01].security.vwap == 1.0
+    changes = apply(venue, SecurityChanged(instrument=XS01, vwap=1.00000001))
+    assert changes.instruments == {}
+    changes = apply(venue, SecurityChanged(instrument=XS01, vwap=1.0000101))
+    assert changes.instruments[XS01].security == {"vwap"}
+    assert venue.instruments[XS01].security.vwap == 1.00001
+
+
+def test_a_field_that_ends_the_batch_as_it_began_has_not_changed() -> None:
+    venue = market(best_prices=BestPriceSource.EVENTS)
+    quote = BestPricesChanged(XS01, 100, 5, 101, 6)
+    apply(venue, quote)
+    assert apply(venue, BestPricesChanged(XS01, 99, 5, 101, 6), quote).instruments == {}
+    changes = apply(
+        venue, SecurityChanged(instrument=XS01, open=7, close=3), BestPricesChanged(XS01, 99, 5, 101, 6)
+    )
+    assert changes.instruments[XS01].security == {"open", "close", "best_bid"}

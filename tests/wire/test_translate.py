@@ -344,7 +344,7 @@ class TestSecurity:
             bid_quantity=7,
             value_traded=1_000_050,
             volume=238,
-            vwap=42.0189075630252,
+            vwap=42.018908,
             trend=Trend.UP,
             status_note=("Z",),
             extended={"Reference": 1.5},

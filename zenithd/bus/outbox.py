@@ -71,7 +71,7 @@ class Outbox:
         "lagging",
         "listener",
         "on_broken",
-        "on_drained",
+        "on_room",
         "on_waiting",
         "pending",
         "stale",
@@ -107,8 +107,8 @@ class Outbox:
         self.subscriptions: set[Subscription] = set()
         self.on_waiting: Callable[[], None] | None = None
         """Called when something begins to wait in an outbox without descriptor."""
-        self.on_drained: Callable[[], None] | None = None
-        """Called when nothing waits any more."""
+        self.on_room: Callable[[], None] | None = None
+        """Called when bytes were taken and at most half of the limit still waits."""
         self.on_broken: Callable[[], None] | None = None
 
     @property
@@ -191,6 +191,8 @@ class Outbox:
         self.bytes_taken += count
         self.statistics.writes += 1
         self.statistics.bytes_written += count
+        if self.on_room is not None and self.bytes_waiting * 2 <= self.bytes_max:
+            self.on_room()
 
     def take(self) -> bytes:
         """Hand the oldest waiting bytes to a writer task (an outbox without descriptor)."""
@@ -212,8 +214,6 @@ class Outbox:
                     self.bytes_waiting += len(frame)
             if not self.stale and self.bytes_waiting == 0:
                 self._flow()
-        if self.bytes_waiting == 0 and self.on_drained is not None:
-            self.on_drained()
 
     def _take_pending(self) -> None:
         for data in self.pending:

@@ -19,9 +19,11 @@ from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
 
 EXIT_INTERRUPTED = 130
-STDOUT, STDERR = 1, 2
 EXIT_PIPE_CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended."""
+
+STDOUT, STDERR = 1, 2
+"""File descriptors."""
 
 _UsageError: Any = typer.BadParameter.__bases__[
     0

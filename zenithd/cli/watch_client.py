@@ -159,7 +159,7 @@ async def _connect_and_run(settings: WatchSettings, conversation: _Conversation)
         raise _Unreachable(f"it refuses with HTTP {error.status_code}") from None
     except ConnectionTimeout:
         raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s") from None
-    except (HandshakeError, trio.BrokenResourceError, OSError) as error:
+    except (HandshakeError, trio.BrokenResourceError, ssl.SSLError) as error:
         raise _Unreachable(_innermost(error)) from None
 
 
@@ -167,25 +167,26 @@ async def _try_tls(url: str, context: ssl.SSLContext) -> None:
     """Shake hands and hang up: the WebSocket library waits for its timeout where TLS fails, and says nothing.
 
     Raises:
-        _Untrusted, OSError, trio.BrokenResourceError: it fails.
+        _Unreachable: it fails, with the true cause.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None, "full_url has looked"
-    with trio.move_on_after(CONNECT_SECONDS_MAX) as scope:
-        stream = await trio.open_ssl_over_tcp_stream(
-            parts.hostname, parts.port or 443, ssl_context=context, https_compatible=True
-        )
-        try:
-            await stream.do_handshake()
-        except trio.BrokenResourceError as error:
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                reason = error.__cause__.verify_message
-                raise _Untrusted(f"certificate verify failed ({reason})") from None
-            raise
-        finally:
-            await trio.aclose_forcefully(stream)
-    if scope.cancelled_caught:
-        raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s")
+    try:
+        with trio.fail_after(CONNECT_SECONDS_MAX):
+            stream = await trio.open_ssl_over_tcp_stream(
+                parts.hostname, parts.port or 443, ssl_context=context, https_compatible=True
+            )
+            try:
+                await stream.do_handshake()
+            finally:
+                await trio.aclose_forcefully(stream)
+    except trio.TooSlowError:
+        raise _Unreachable(f"nothing within {CONNECT_SECONDS_MAX:g} s") from None
+    except (OSError, trio.BrokenResourceError) as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            reason = error.__cause__.verify_message
+            raise _Untrusted(f"certificate verify failed ({reason})") from None
+        raise _Unreachable(_innermost(error)) from None
 
 
 def _innermost(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from zenithd.domain.market_data import DataKind, Trend
 from zenithd.history.store import HistoryUnavailable
 from zenithd.market.changes import TapeTrade
 from zenithd.market.trade_effect import trade_effect
+from zenithd.market.trade_order import MixedTradeIds
 from zenithd.market.trade_tape import select_trades, trend_between
 from zenithd.wire import errors, translate
 from zenithd.wire.requests import TradesRequest, decode
@@ -120,17 +121,17 @@ def _renamed(taped: TapeTrade, origin: Origin) -> TapeTrade:
 
 def _blended(sources: Sequence[Origin], days: Sequence[Sequence[TapeTrade]]) -> list[TapeTrade]:
     """Blend a day of several sources by time, with ids and trends as a mixed market's own tape gives them."""
-    ranked = []
-    for place, taped_day in enumerate(days):
-        reached = 0
-        for number, taped in enumerate(taped_day):
-            reached = max(reached, taped.trade.time)
-            ranked.append((reached, place, number))
+    ids = [MixedTradeIds(place, len(sources)) for place in range(len(sources))]
+    ranked = [
+        (ids[place].next(taped.trade.time), place, number)
+        for place, taped_day in enumerate(days)
+        for number, taped in enumerate(taped_day)
+    ]
     newest_id, before = 0, None
     blended = []
-    for _, place, number in sorted(ranked):
+    for trade_id, place, number in sorted(ranked):
         trade = days[place][number].trade
-        newest_id = max(newest_id + 1, trade.time // 1000)
+        newest_id = max(newest_id + 1, trade_id)
         trend = Trend.NONE
         if trade_effect(trade).price:
             trend = trend_between(before, trade.price)

@@ -231,6 +231,10 @@ class HistoryStore:
             except _FAILURES as error:
                 self._failed(error)
                 return False
+            except Exception:  # values that no column takes, from a plugin: they must not stop the others'
+                self.trades_lost += batch.size
+                self._log.exception("a batch of trades cannot be stored", trades=batch.size)
+                written = Written(0, ())
             finally:
                 if written is None:
                     self._pending = batch.put_before(self._pending)

@@ -2,5 +2,5 @@
 
 Read in this order: `changes` (what comes out), `view` (the read interface), `order_book` and `level_book`,
 `trade_tape`, `chart`, `security`, `venue_instrument` (one instrument), `venue` (one market: events in,
-changes out), then the derived markets: `mixed_market` and `delayed_market`.
+changes out), then the derived markets: `mixed_market`, and `delayed_market` with its `opening`.
 """

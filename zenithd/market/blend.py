@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Final
 
@@ -18,7 +18,6 @@ from zenithd.market.changes import (
     LevelChange,
     Op,
     PriceLevel,
-    TapeTrade,
     TradeChange,
 )
 from zenithd.market.chart import Minute, merge_minutes, minute_bar
@@ -125,13 +124,19 @@ class BlendedInstrument:
         return in_day(self.contributions, self.trading_date)
 
     def _make_tape(self) -> None:
-        """Make the tape from the sources' tapes, by time; within a source in its own sequence."""
+        """Make the tape from the sources' tapes, in the order of the ids that their trades should have."""
         today = self._today()
         for part in self.contributions:
             part.forget_trades()
         tape = TradeTape(sum(part.view.tape.trades_max for part in self.contributions), self.trading_date)
-        for part, taped in _in_order_of_time(today):
-            tape.add_taped(part.trade(taped, tape.newest_id))
+        ranked = [
+            (part.next_id(taped), place, part, taped)
+            for place, part in enumerate(today)
+            for taped in part.view.tape
+        ]
+        ranked.sort(key=lambda entry: entry[:2])
+        for trade_id, _, part, taped in ranked:
+            tape.add_taped(part.trade(taped, max(tape.newest_id + 1, trade_id)))
         tape.complete = all(part.view.tape.complete for part in today)
         self._tape = tape
 
@@ -149,7 +154,8 @@ class BlendedInstrument:
             changes.levels += self._levels.apply(place, changed.levels)
         if changes.security_full:
             return
-        changes.security_full = changed.security_full
+        # A whole Security of a source is a new day, which the blend began before, or void values: of either
+        # the blend's subscribers need what changes for them. A new definition comes as a new blend.
         names: Collection[str] = SECURITY_FIELDS if changed.security_full else changed.security
         if changed.trades:
             self._apply_trades(self.contributions[place], changed.trades, changes.trades)
@@ -198,15 +204,17 @@ class BlendedInstrument:
         if part not in self._today():
             return
         if any(change.op is Op.INITIALISE for change in changed):
-            self._make_tape()
-            trades.append(TradeChange(Op.INITIALISE, self._tape.newest_id))
-            return
+            if not self._joins(part, changed):
+                self._make_tape()
+                trades.append(TradeChange(Op.INITIALISE, self._tape.newest_id))
+                return
+            part.forget_trades()
         tape = self._tape
         for change in changed:
             if change.trade is None:
                 continue
             if change.op is _ADD:
-                taped = part.trade(change.trade, tape.newest_id)
+                taped = part.trade(change.trade, max(tape.newest_id + 1, part.next_id(change.trade)))
                 tape.add_taped(taped)
                 trades.append(TradeChange(_ADD, None, taped))
                 continue
@@ -216,14 +224,15 @@ class BlendedInstrument:
                 trades.append(TradeChange(_UPDATE, None, amended))
         part.trim_trades(tape.oldest_id or 0)
 
+    def _joins(self, part: Contribution, changed: Sequence[TradeChange]) -> bool:
+        """True if a source's new tape is no new tape for the blend.
 
-def _in_order_of_time(parts: Sequence[Contribution]) -> Iterator[tuple[Contribution, TapeTrade]]:
-    """The trades of several tapes by time; a late trade comes right after the one before it on its tape."""
-    ranked: list[tuple[int, int, int, Contribution, TapeTrade]] = []
-    for place, part in enumerate(parts):
-        reached = 0
-        for number, taped in enumerate(part.view.tape):
-            reached = max(reached, taped.trade.time)
-            ranked.append((reached, place, number, part, taped))
-    ranked.sort(key=lambda entry: entry[:3])
-    return ((part, taped) for _, _, _, part, taped in ranked)
+        That is so if the blend's tape has no trade of the source, and the source's has only those that
+        follow in `changed`.
+        """
+        tape, latest = part.view.tape, 0
+        for change in changed:
+            latest = 0 if change.op is Op.INITIALISE else latest + (change.op is _ADD)
+        if len(tape) != latest or any(taped.market == part.source for taped in self._tape):
+            return False
+        return self._tape.complete == all(each.view.tape.complete for each in self._today())

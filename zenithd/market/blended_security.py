@@ -13,7 +13,7 @@ from typing import Final
 
 from zenithd.domain.market_data import Trend
 from zenithd.market.contribution import Contribution, in_day, scaled
-from zenithd.market.security import SecurityRecord
+from zenithd.market.security import SecurityRecord, rounded_vwap
 
 Values = dict[str, object]
 Parts = Sequence[Contribution]
@@ -28,13 +28,15 @@ def blend_security(
 ) -> None:
     """Bring the groups that hold the named fields up to date; add what changed to `changed`."""
     today: Parts | None = None
+    before: dict[str, object] = {}
     for group in {_GROUP_OF[name] for name in names}:
         if group in _STATISTICS:
             if today is None:
                 today = in_day(sources, trading_date)
-            record.update(group(today), changed)
+            record.update(group(today), before)
         else:
-            record.update(group(sources), changed)
+            record.update(group(sources), before)
+    changed.update(before)
 
 
 def _bid(parts: Parts) -> Values:
@@ -112,7 +114,7 @@ def _vwap(parts: Parts) -> float | None:
     if not volume:
         return priced[0].security.vwap
     value = sum((part.security.vwap or 0) * part.security.volume * part.quantity_factor for part in priced)
-    return value / volume
+    return rounded_vwap(value / volume, priced[0].instrument.price_scale)
 
 
 def _closes(parts: Parts) -> Values:

@@ -124,7 +124,7 @@ class InstrumentChanges(msgspec.Struct, gc=False):
     levels: list[LevelChange] = []
     trades: list[TradeChange] = []
     security: set[str] = set()
-    """Names of the SecurityRecord fields that may differ from before the batch."""
+    """Names of the SecurityRecord fields that differ from before the batch."""
     security_full: bool = False
     """The whole security is to be sent: new day, new definition."""
 

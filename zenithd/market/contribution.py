@@ -13,6 +13,7 @@ from zenithd.domain.instrument import Instrument
 from zenithd.market.changes import BookOrder, PriceLevel, TapeTrade
 from zenithd.market.chart import Minute
 from zenithd.market.security import SecurityRecord
+from zenithd.market.trade_order import MixedTradeIds
 from zenithd.market.view import InstrumentView, MarketView
 
 
@@ -26,6 +27,7 @@ class Contribution:
 
     __slots__ = (
         "_ids",
+        "_own_ids",
         "_place",
         "_prefix",
         "_stride",
@@ -51,6 +53,7 @@ class Contribution:
         self._place = place
         self._stride = sources
         self._prefix = "" if self.is_alone else f"{self.source}:"
+        self._own_ids = MixedTradeIds(place, sources)
         self._ids: dict[int, int] = {}
         """Ids of the blend by ids of the source, for trades on the blend's tape."""
 
@@ -81,18 +84,14 @@ class Contribution:
             return level.id
         return f"{level.id[0]}{level.price * self.price_factor}"
 
-    def trade(self, taped: TapeTrade, newest_id: int) -> TapeTrade:
-        """The trade as it stands on the blend's tape, whose newest id is `newest_id`.
+    def next_id(self, taped: TapeTrade) -> int:
+        """The id that the source's next trade should have in the blend: its own if the source is alone."""
+        return taped.trade.trade_id if self.is_alone else self._own_ids.next(taped.trade.time)
 
-        The id is the source's own if it is alone; otherwise the trade's time in microseconds, or one more
-        than the newest id if that is higher: ascending in order of arrival, nearly always the same when
-        the tape is made again from the sources, and exact in a JSON number.
-        """
+    def trade(self, taped: TapeTrade, trade_id: int) -> TapeTrade:
+        """The trade as it stands on the blend's tape, with the id that it has there."""
         trade = taped.trade
-        if self.is_alone:
-            trade_id = trade.trade_id
-        else:
-            trade_id = max(newest_id + 1, trade.time // 1000)
+        if not self.is_alone:
             self._ids[trade.trade_id] = trade_id
         return TapeTrade(self._translate(trade, trade_id), taped.trend, self.source)
 
@@ -124,8 +123,9 @@ class Contribution:
         return None if order_id is None else self._prefix + order_id
 
     def forget_trades(self) -> None:
-        """Let go all ids of trades: the blend makes its tape anew."""
+        """Let go all ids of trades: the tape of the blend, or of the source, begins anew."""
         self._ids.clear()
+        self._own_ids.restart()
 
     def trim_trades(self, below: int) -> None:
         """Let go the ids of trades that are no longer on the blend's tape: those below `below`."""

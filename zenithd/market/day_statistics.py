@@ -6,6 +6,7 @@ import msgspec
 
 from zenithd.domain.events import TradeReported
 from zenithd.domain.market_data import Trend
+from zenithd.market.security import rounded_vwap
 from zenithd.market.trade_effect import Effect
 
 
@@ -59,8 +60,7 @@ class DayStatistics(msgspec.Struct, gc=False):
             self.vwap_value += sign * trade.price * quantity
 
     def vwap(self, price_scale: int) -> float | None:
-        """Volume-weighted average price in price units; None without volume."""
+        """Volume-weighted average price in price units, rounded; None without volume."""
         if not self.vwap_volume:
             return None
-        vwap: float = self.vwap_value / (self.vwap_volume * 10**price_scale)
-        return vwap
+        return rounded_vwap(self.vwap_value / (self.vwap_volume * 10**price_scale), price_scale)

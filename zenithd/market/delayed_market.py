@@ -26,6 +26,7 @@ from zenithd.market.changes import Changes
 from zenithd.market.delay_line import Declaration, Delayed, DelayLine
 from zenithd.market.renaming import Renaming
 from zenithd.market.snapshot import MarketSnapshot
+from zenithd.market.trade_order import in_order_of_time
 from zenithd.market.venue import SNAPSHOT_TRADES_MAX, TAPE_TRADES_MAX, VenueMarket
 from zenithd.market.venue_instrument import VenueInstrument
 
@@ -40,9 +41,9 @@ _BOOK: Final = (*_ORDERS_AND_LEVELS, BestPricesChanged)
 class DelayedMarket:
     """A `MarketView` of a source market, `delay_ns` late.
 
-    Before the delay has passed it shows the opening state. That may be a snapshot of the source itself,
-    which the observed events continue, or one of this market from before a restart: its books are then
-    void as soon as the first observed event is due.
+    Before the delay has passed it shows the opening state. That may be a snapshot of the source itself
+    (`opening_snapshot`), which recalled trades and observed events continue, or one of this market from
+    before a restart: its books are then void as soon as the first observed event is due.
 
     With `asset_only` there is Security and nothing else: books are followed for their best prices, but
     not shown; where best prices come from events, book events are not even held.
@@ -141,18 +142,25 @@ class DelayedMarket:
         return self._declare(Declaration(definition, tuple(instruments)))
 
     def recall(self, trades: Iterable[TradeReported], trading_date: date | None = None) -> None:
-        """Hold stored trades of the newest day that the opening state did not reach, by time, oldest first.
+        """Hold trades of the newest day, in any order, until the delay since each was made has passed.
 
-        To be called after a restart and before the first event is observed. `trading_date` is theirs: if
-        it is not that of the opening state, a new day begins with the first of them.
+        Those that the opening state reached are left out. To be called before the first event is observed.
+        `trading_date` is theirs: if it is not that of the opening state, a new day begins with the first.
         """
         begins_day = trading_date is not None and trading_date != self.trading_date
-        for trade in trades:
+        is_same_day = not begins_day
+        for reached, trade in in_order_of_time(trades):
+            if is_same_day and self._has_reached(trade):
+                continue
             events: list[MarketEvent] = [trade]
             if begins_day and trading_date is not None:
                 begins_day = False
                 events.insert(0, TradingDayStarted(self.definition.id, trading_date))
-            self._line.add(Delayed(trade.time + self.delay_ns, tuple(events)))
+            self._line.add(Delayed(reached + self.delay_ns, tuple(events)))
+
+    def _has_reached(self, trade: TradeReported) -> bool:
+        state = self._venue.instruments.get(self._renaming.id(trade.instrument))
+        return state is not None and trade.trade_id <= state.tape.newest_id
 
     def observe(self, events: Sequence[MarketEvent], now: int) -> None:
         """Hold a batch of the source until `now + delay_ns`."""

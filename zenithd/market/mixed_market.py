@@ -21,6 +21,19 @@ class MixedMarket:
     as the first source that lists it; other listings of that code are not in the mix. A code that one
     source lists is passed through. Instruments cost next to nothing until something of them is read.
 
+    A trading day begins with that of the first source that begins it: with a whole Security and a new tape
+    for every instrument. Sources that follow later join: their trades are added, and of the Security only
+    what changes is told. The tape begins anew only if trades of a source that were on it are void, or if
+    it joins with trades that were not told one by one.
+
+    Trade ids ascend in order of arrival: that of `MixedTradeIds`, or one more than the newest id if that is
+    higher. A tape that is made anew (first read, restart, source restored) has the trades in the order of
+    `MixedTradeIds`. So a trade has the same id in both unless it arrived after a trade of another source
+    that has a higher id there: a later one, or one of the same microsecond in a source that stands behind.
+    It then differs, and with it those that follow so closely that they had to give way to it. The same is
+    true of a trade whose time was amended, and, of trades in one microsecond, where the older ones of them
+    were let go.
+
     `apply` must be called after every change of a source and before the next change of any source.
     """
 
@@ -51,10 +64,11 @@ class MixedMarket:
 
     @property
     def board_states(self) -> dict[str, str]:
-        """Those of all sources."""
-        return {
-            board: state for source in reversed(self._sources) for board, state in source.board_states.items()
-        }
+        """Those of all sources, by board code."""
+        states: dict[str, str] = {}
+        for source in reversed(self._sources):
+            states.update(source.board_states)
+        return dict(sorted(states.items()))
 
     def apply(self, source: MarketId, changes: Changes) -> Changes:
         """Take over what changed in a source; returns what changed in the mix.

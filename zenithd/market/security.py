@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -41,7 +42,7 @@ class SecurityRecord(msgspec.Struct):
     value_traded: int = 0
     """In units of 10**-(price_scale + quantity_scale): the sum of price times quantity is exact."""
     vwap: float | None = None
-    """In price units, not in ticks."""
+    """In price units, not in ticks; as `rounded_vwap` gives it."""
     auction_price: int | None = None
     auction_quantity: int | None = None
     auction_remainder: int | None = None
@@ -58,13 +59,37 @@ class SecurityRecord(msgspec.Struct):
         """Return a copy that stays as it is now."""
         return msgspec.structs.replace(self)
 
-    def update(self, values: dict[str, object], changed: set[str]) -> None:
-        """Set fields; add the names of those that differ from before to `changed`."""
+    def update(self, values: Mapping[str, object], before: dict[str, object]) -> None:
+        """Set fields; note the values of those that change in `before`, unless it has older ones."""
         for name, value in values.items():
-            if getattr(self, name) != value:
+            old = getattr(self, name)
+            if old != value:
                 setattr(self, name, value)
-                changed.add(name)
+                before.setdefault(name, old)
+
+    def differing(self, before: Mapping[str, object]) -> set[str]:
+        """Names of the fields in `before` that have another value now."""
+        return {name for name, old in before.items() if getattr(self, name) != old}
 
 
 SECURITY_FIELDS: Final = SecurityRecord.__struct_fields__
 """Every field name, in the order of the struct."""
+WITHOUT_TRADES: Final[dict[str, object]] = {
+    "open": None,
+    "high": None,
+    "low": None,
+    "last": None,
+    "trend": Trend.NONE,
+    "number_of_trades": 0,
+    "volume": 0,
+    "value_traded": 0,
+    "vwap": None,
+}
+"""The statistics of a day before its first trade."""
+VWAP_EXTRA_DIGITS: Final = 4
+"""Decimal digits of a VWAP beyond those of a price."""
+
+
+def rounded_vwap(price: float | None, price_scale: int) -> float | None:
+    """A VWAP as records hold it and the wire shows it: what cannot be seen to change has not changed."""
+    return None if price is None else round(price, price_scale + VWAP_EXTRA_DIGITS)

@@ -10,12 +10,11 @@ from msgspec import UNSET
 
 from zenithd.domain.events import BestPricesChanged, SecurityChanged, TradeReported
 from zenithd.domain.instrument import Instrument
-from zenithd.domain.market_data import Trend
 from zenithd.market.changes import BookOrder, InstrumentChanges, Op, PriceLevel, TapeTrade, TradeChange
 from zenithd.market.chart import MinuteBars
 from zenithd.market.day_trades import DayTrades
 from zenithd.market.instrument_book import InstrumentBook
-from zenithd.market.security import SecurityRecord
+from zenithd.market.security import WITHOUT_TRADES, SecurityRecord, rounded_vwap
 from zenithd.market.snapshot import InstrumentSnapshot
 from zenithd.market.trade_tape import TradeTape, trend_between
 
@@ -34,18 +33,10 @@ _TAKEN_AS_GIVEN: Final = (
     "extended",
 )
 """SecurityChanged fields that only the venue knows."""
-_SUPPLIED_STATISTICS: Final = ("open", "high", "low", "volume", "number_of_trades", "vwap")
+_SUPPLIED_STATISTICS: Final = ("open", "high", "low", "volume", "number_of_trades")
 """SecurityChanged fields that win over derived ones and need no conversion."""
 _NEW_DAY_VALUES: Final[dict[str, object]] = {
-    "open": None,
-    "high": None,
-    "low": None,
-    "last": None,
-    "trend": Trend.NONE,
-    "number_of_trades": 0,
-    "volume": 0,
-    "value_traded": 0,
-    "vwap": None,
+    **WITHOUT_TRADES,
     "settlement": None,
     "auction_price": None,
     "auction_quantity": None,
@@ -62,6 +53,7 @@ class VenueInstrument:
     """
 
     __slots__ = (
+        "_before",
         "_own_state",
         "_supplied",
         "_trades",
@@ -89,6 +81,8 @@ class VenueInstrument:
         self.security = SecurityRecord()
         self.book = InstrumentBook()
         self.changes = InstrumentChanges()
+        self._before: dict[str, object] = {}
+        """Fields of the security that were set in this batch, as they were before it."""
         self.last_traded: int | None = None
         self._trades = DayTrades(tape_trades_max, trading_date)
         self._supplied: set[str] = set()
@@ -119,6 +113,9 @@ class VenueInstrument:
             if not self.shows_book:
                 self.changes.depth, self.changes.levels = [], []
         self._settle_statistics()
+        if self._before:
+            self.changes.security |= self.security.differing(self._before)
+            self._before.clear()
 
     # Trades
 
@@ -173,7 +170,7 @@ class VenueInstrument:
             del values[name]
         if "last" in values:
             self.last_traded = self._trades.statistics.last_traded
-        self.security.update(values, self.changes.security)
+        self.security.update(values, self._before)
 
     # The security
 
@@ -190,7 +187,7 @@ class VenueInstrument:
             "ask_quantity": 0 if no_ask else event.ask_quantity,
             "ask_count": 0 if no_ask else event.ask_count,
         }
-        self.security.update(values, self.changes.security)
+        self.security.update(values, self._before)
 
     def change_security(self, event: SecurityChanged, now: int) -> None:
         """Take over what the venue supplied; the market settles `trading_state` afterwards."""
@@ -204,6 +201,8 @@ class VenueInstrument:
             value = getattr(event, name)
             if value is not UNSET:
                 self._supply(name, value, values)
+        if event.vwap is not UNSET:
+            self._supply("vwap", rounded_vwap(event.vwap, self.instrument.price_scale), values)
         if event.value_traded is not UNSET:
             scale = self.instrument.price_scale + self.instrument.quantity_scale
             self._supply("value_traded", round(event.value_traded * 10**scale), values)
@@ -216,7 +215,7 @@ class VenueInstrument:
             self.last_traded = now if moved else self.last_traded
         if event.trading_state is not UNSET:
             self._own_state = event.trading_state
-        self.security.update(values, self.changes.security)
+        self.security.update(values, self._before)
 
     def _supply(self, name: str, value: object, values: dict[str, object]) -> None:
         """Let the venue's value win for the day; None gives the statistic back to derivation."""
@@ -234,7 +233,7 @@ class VenueInstrument:
     def settle_state(self, market_state: str | None, board_states: Mapping[str, str]) -> None:
         """Bring `trading_state` up to date: the own state, else the board's, else the market's."""
         values: dict[str, object] = {"trading_state": self._effective_state(market_state, board_states)}
-        self.security.update(values, self.changes.security)
+        self.security.update(values, self._before)
 
     def _effective_state(self, market_state: str | None, board_states: Mapping[str, str]) -> str | None:
         board = self.instrument.board
@@ -246,7 +245,7 @@ class VenueInstrument:
         values = dict(_NEW_DAY_VALUES)
         if self.security.last is not None:
             values["close"] = self.security.last
-        self.security.update(values, self.changes.security)
+        self.security.update(values, self._before)
         self.changes.security_full = True
         self.changes.trades.clear()
         self._supplied.clear()

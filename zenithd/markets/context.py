@@ -15,6 +15,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId, split_instrument
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
 from zenithd.history.store import HistoryStore
+from zenithd.markets.declarations import check_past
 from zenithd.markets.feed import Past, SourceFeed
 from zenithd.plugin.interfaces import Clock, LastKnown
 from zenithd.supervisor import Attempt
@@ -106,5 +107,6 @@ class SourceContext:
         market = split_instrument(instrument)[1]
         if market not in self._feed.owned:
             raise ValueError(f"market {market} was not declared by {self.name}")
+        check_past(trading_date, trades)
         await self._history.backfill(instrument, trading_date, trades)
         await self._feed.inbound.put(Past(instrument, trading_date, trades), len(trades))

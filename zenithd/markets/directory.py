@@ -27,11 +27,13 @@ from zenithd.history.store import HistoryStore
 from zenithd.market.changes import Changes, Op
 from zenithd.market.delayed_market import DelayedMarket
 from zenithd.market.mixed_market import MixedMarket
+from zenithd.market.opening import opening_snapshot, supplied_statistics, todays_trades
 from zenithd.market.venue import MarketSnapshot, VenueMarket
 from zenithd.market.view import MarketView
 from zenithd.markets.feed import SourceFeed
 from zenithd.markets.publishing import Publisher
 from zenithd.metrics import Metrics
+from zenithd.rare_log import RareLog
 
 STRATEGIES = ("", "Default")
 """How mixes may be blended (zenith-websocket 4.H); both mean the same."""
@@ -88,6 +90,7 @@ class Markets:
         self._publisher = Publisher(bus, now)
         self._metrics = metrics
         self._log = log
+        self._too_many_mixes = RareLog(log, "too many mixed markets on demand")
         self._markets: dict[MarketId, MarketView] = {}
         self._claims: dict[MarketId, SourceFeed] = {}
         self._mixes: dict[MarketId, list[MixedMarket]] = {}
@@ -96,6 +99,8 @@ class Markets:
         self._delayed: dict[MarketId, list[DelayedMarket]] = {}
         self._unopened: dict[MarketId, list[DelayedSettings]] = {}
         """Delayed markets that have no stored state and wait for the source's first one."""
+        self._recalled: dict[MarketId, tuple[date, list[TradeReported]]] = {}
+        """The stored trades of the newest day of their sources."""
         self._wants: dict[InstrumentId, tuple[int, list[tuple[SourceFeed, InstrumentId]]]] = {}
 
     # Sources
@@ -137,12 +142,14 @@ class Markets:
                 stored = await self.history.load_state(_delayed_key(delayed_id))
                 if stored is None:
                     self._unopened.setdefault(identifier, []).append(settings)
+                    if recalled is not None:
+                        self._recalled[identifier] = recalled
                 else:
                     opening = msgspec.msgpack.decode(stored, type=MarketSnapshot)
                     delayed = self._add_delayed(venue, settings, opening)
                     if recalled is not None:
                         day, trades = recalled
-                        delayed.recall(sorted(trades, key=lambda trade: trade.time), day)
+                        delayed.recall(trades, day)
         for code in self.settings.mixed:
             if MarketId(code) not in self._markets:
                 self._mix(MarketId(code))
@@ -155,8 +162,12 @@ class Markets:
 
     def opened(self, venue: VenueMarket) -> None:
         """A market shows its first state: delayed markets without a stored one open with it."""
-        for settings in self._unopened.pop(venue.definition.id, ()):
-            delayed = self._add_delayed(venue, settings, venue.state_snapshot())
+        identifier = venue.definition.id
+        stored_day, stored = self._recalled.pop(identifier, (None, []))
+        for settings in self._unopened.pop(identifier, ()):
+            delayed = self._add_delayed(venue, settings, opening_snapshot(venue))
+            delayed.recall(todays_trades(venue, stored, stored_day), venue.trading_date)
+            delayed.observe(supplied_statistics(venue), self.now())
             delayed.set_status(venue.feed_status)
 
     def _add_delayed(
@@ -241,7 +252,7 @@ class Markets:
             return None
         if market not in self.settings.mixed:
             if len(self._on_demand) >= self.settings.mixed_on_demand_max:
-                self._log.warning("too many mixed markets on demand", market=market)
+                self._too_many_mixes.warning(market=market)
                 return None
             self._on_demand[market] = trio.current_time()
         mixed = MixedMarket(code, found)

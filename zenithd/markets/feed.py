@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import structlog
@@ -14,6 +13,7 @@ import trio
 
 from zenithd.domain.events import (
     BookCleared,
+    InstrumentListed,
     MarketEvent,
     MarketStateChanged,
     TradeReported,
@@ -24,9 +24,11 @@ from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
 from zenithd.market.changes import Changes
 from zenithd.market.venue import VenueMarket
+from zenithd.markets.declarations import check_declaration, check_instruments
 from zenithd.markets.inbound import Inbound
 from zenithd.markets.wanted import WantedInstruments
 from zenithd.metrics import Metrics
+from zenithd.rare_log import RareLog
 
 if TYPE_CHECKING:
     from zenithd.markets.directory import Markets
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
 BATCH_EVENTS_MAX = 50_000
 """Most events in one batch; applying a batch does not give way to other tasks."""
 
+CONTROL_ITEMS_MAX = 20_000
+CONTROL_SIZE_MAX = 1_000_000
+"""Most declarations and statuses (and instruments in them) that wait to be applied."""
+
 SLICE_SECONDS = 0.002
 """A busy feed gives way to everything else after so long."""
-
-FAULT_LOG_SECONDS = 5.0
-"""Faults of a source are logged at most so often, with their number."""
 
 
 class SourceFaulty(Exception):
@@ -133,8 +136,7 @@ class SourceFeed:
         self._gaps = metrics.gaps
         self._path_seconds = metrics.path_seconds.labels(name)
         self._flush_seconds = metrics.flush_seconds
-        self._faults_unlogged = 0
-        self._faults_logged_at = -FAULT_LOG_SECONDS
+        self._broken_rules = RareLog(self._log, "source broke a rule")
         metrics.inbound_depth.labels(name).set_function(lambda: float(self.inbound.size))
 
     # What the source's context calls
@@ -145,21 +147,17 @@ class SourceFeed:
             raise SourceFaulty(self.refused)
         if len(events) > BATCH_EVENTS_MAX:
             raise ValueError(f"a batch of {len(events)} events; at most {BATCH_EVENTS_MAX} are taken at once")
+        for event in events:
+            if isinstance(event, InstrumentListed):
+                check_instruments([event.definition])
         if events:
             await self.inbound.put(Batch(events, time.perf_counter()), len(events))
 
     def declare(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
         """Queue a declaration before everything published later."""
-        try:
-            ZoneInfo(definition.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"{definition.time_zone!r} of market {definition.id} is no IANA time zone"
-            ) from None
+        check_declaration(definition, instruments)
+        self._check_control_room(len(instruments))
         self._markets.claim(definition.id, self)
-        for instrument in instruments:
-            if instrument.market != definition.id:
-                raise ValueError(f"instrument {instrument.id} does not belong to market {definition.id}")
         self.owned.add(definition.id)
         self._statuses.setdefault(definition.id, (FeedStatus.INITIALISING, ""))
         self.inbound.put_nowait(Declaration(definition, instruments), len(instruments))
@@ -168,7 +166,15 @@ class SourceFeed:
         """The source says how its feed is; takes effect after what it published before."""
         if market not in self.owned:
             raise ValueError(f"market {market} was not declared by {self.name}")
+        if not isinstance(status, FeedStatus) or not isinstance(reason, str):
+            raise TypeError(f"a status is a FeedStatus with a text as reason, not {status!r}, {reason!r}")
+        self._check_control_room(1)
         self.inbound.put_nowait(Status(market, status, reason), 0)
+
+    def _check_control_room(self, size: int) -> None:
+        """Declarations and statuses do not wait for room, so there is a last limit to them."""
+        if len(self.inbound) >= CONTROL_ITEMS_MAX or self.inbound.size + size > CONTROL_SIZE_MAX:
+            raise SourceFaulty("more declarations or statuses than the daemon can take")
 
     def _set_status(self, status: Status) -> None:
         now = (status.status, status.reason)
@@ -271,7 +277,7 @@ class SourceFeed:
                     work.events += len(item.events)
                     work.oldest = min(work.oldest, item.published)
                 else:
-                    await self._control(item)
+                    await self._guarded(item)
                 inbound.applied()
                 if self._markets.history.congested:
                     await self._markets.history.wait_room()
@@ -288,6 +294,12 @@ class SourceFeed:
         self._batches.inc(work.batches)
         self._flush_seconds.observe(ended - work.began)
         self._path_seconds.observe(ended - work.oldest)
+
+    async def _guarded(self, item: Control) -> None:
+        try:
+            await self._control(item)
+        except Exception as error:  # as in _apply: what the source handed over, and its fault alone
+            self._refuse(error)
 
     async def _control(self, item: Control) -> None:
         if isinstance(item, Declaration):
@@ -349,6 +361,8 @@ class SourceFeed:
         current: VenueMarket | None = None
         for index, event in enumerate(events):
             venue = self._venue_of(event)
+            if type(event) is TradingDayStarted and not isinstance(event.trading_date, date):
+                raise TypeError(f"{event.trading_date!r} is not a date")
             if venue is not current or type(event) is TradingDayStarted:
                 if current is not None and index > start:
                     yield current, events[start:index]
@@ -376,9 +390,4 @@ class SourceFeed:
 
     def _fault(self, reason: str) -> None:
         self._faults.inc()
-        self._faults_unlogged += 1
-        now = trio.current_time()
-        if now - self._faults_logged_at >= FAULT_LOG_SECONDS:
-            self._log.warning("source broke a rule", reason=reason, faults=self._faults_unlogged)
-            self._faults_unlogged = 0
-            self._faults_logged_at = now
+        self._broken_rules.warning(reason=reason)

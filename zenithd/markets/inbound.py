@@ -27,6 +27,9 @@ class Inbound(Generic[T]):
         self.full_since: float | None = None
         """Clock time since which the queue has not been empty after it was full; None: it keeps up."""
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     async def put(self, item: T, size: int) -> None:
         """Queue an item; waits for room.
 

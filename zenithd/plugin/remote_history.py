@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import structlog
@@ -11,8 +11,11 @@ import trio
 
 from zenithd.domain.instrument import Instrument
 from zenithd.domain.market_data import Bar
+from zenithd.plugin.cause import describe
 from zenithd.plugin.interfaces import Clock, HistorySource
-from zenithd.plugin.loaded import Brought
+from zenithd.plugin.loaded import Brought, PluginState
+
+T = TypeVar("T")
 
 
 class PluginContext:
@@ -27,6 +30,15 @@ class PluginContext:
         )
 
 
+def build(brought: Brought[T], context: PluginContext) -> T | None:
+    """Make a plugin's object; one that cannot be made leaves its plugin broken, and nobody else."""
+    try:
+        return brought.implementation(brought.config, context)  # type: ignore[call-arg]
+    except (Exception, SystemExit) as problem:
+        brought.plugin.settle(PluginState.BROKEN, describe(problem, {}))
+        return None
+
+
 class RemoteHistory:
     """All history sources, asked one after the other until one knows something."""
 
@@ -38,10 +50,11 @@ class RemoteHistory:
         call_seconds_max: float,
     ) -> None:
         self._call_seconds_max = call_seconds_max
-        self._sources = [
-            (brought.name, brought.implementation(brought.config, PluginContext(brought.name, clock, http)))
-            for brought in sources
-        ]
+        self._sources: list[tuple[str, HistorySource[Any]]] = []
+        for brought in sources:
+            source = build(brought, PluginContext(brought.name, clock, http))
+            if source is not None:
+                self._sources.append((brought.name, source))
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
     async def bars(
@@ -55,7 +68,10 @@ class RemoteHistory:
                         bars = await source.bars(instrument, period_seconds, start, end, count)
                         if bars:
                             return bars
-                except Exception:  # a plugin's fault leaves this answer without its bars, and nothing else
+                except (
+                    Exception,
+                    SystemExit,
+                ):  # a plugin's fault leaves this answer without its bars, and nothing else
                     self._log.exception("history source failed", plugin=name, instrument=instrument.id)
             if scope.cancelled_caught:
                 self._log.warning("history source did not answer", plugin=name, instrument=instrument.id)

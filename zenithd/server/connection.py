@@ -43,11 +43,16 @@ from zenithd.wire.settings import SessionSettings
 if TYPE_CHECKING:
     from zenithd.server.services import Services
 
+KNOWN_CLOSE_CODES = frozenset({*range(1000, 1016), 4000})
+
 TELLS_THE_PEER = (1002, 1003, 1007, 1009)
 """Close codes for what a peer did wrong on the level of frames."""
 
 DEBUG_LOG = logging.getLogger(__name__)
 """Asked before a line is made that nobody may want: there is one for each request."""
+
+ANSWERS_UNDER_WAY_MAX = 32
+"""Answers of one connection that are being made at once; meanwhile its next requests are not read."""
 
 CLOSE_SECONDS_MAX = 5.0
 """How long a peer may take to answer our close frame."""
@@ -92,6 +97,11 @@ class Connection:
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self._topics: dict[Subscription, tuple[str, str]] = {}
         self._work: dict[int, trio.CancelScope] = {}
+        self._answers = 0
+        """Answers being made that take time."""
+        self._answered = trio.Event()
+        self._parked = False
+        """True while nothing is read from the peer."""
         self._close: Close | None = None
         self._reading = trio.CancelScope()
         self.last_ping = trio.current_time()
@@ -127,12 +137,14 @@ class Connection:
                 self._closed_by_peer(closed.reason)
                 return
             self.execute(receive(message, trio.current_time()))
-            if outbox.congested:
-                await self._stream.wait_room()
+            if outbox.congested or self._answers >= ANSWERS_UNDER_WAY_MAX:
+                await self._wait_turn()
 
     def _closed_by_peer(self, reason: CloseReason | None) -> None:
         code = reason.code if reason is not None else 1006
-        self._services.metrics.closed.labels(str(code)).inc()
+        # A peer may send any code, and each label is kept for ever.
+        label = str(code) if code in KNOWN_CLOSE_CODES else "other"
+        self._services.metrics.closed.labels(label).inc()
         self._log.info("connection closed", code=code)
 
     async def _say_goodbye(self, close: Close) -> None:
@@ -185,13 +197,26 @@ class Connection:
         finally:
             self._executing = False
 
+    async def _wait_turn(self) -> None:
+        """Read no more requests while too much waits for the peer, or too many answers are being made.
+
+        What was not made yet takes no room in the outbox, and the store serves everybody: so both are
+        bounded. The peer's pongs are not read meanwhile; that it takes bytes shows that it lives.
+        """
+        self._parked = True
+        while self._answers >= ANSWERS_UNDER_WAY_MAX:
+            self._answered = trio.Event()
+            await self._answered.wait()
+        await self._stream.wait_room()
+        self._parked = False
+        self._stream.last_received = trio.current_time()
+
     async def _proceed(self) -> None:
         """Take the messages that waited for a login, one by one, giving way to other connections."""
         while self.session.ready and self._close is None:
             self.execute(self.session.proceed(trio.current_time()))
             await trio.lowlevel.checkpoint()
-            if self.outbox.congested:
-                await self._stream.wait_room()
+            await self._wait_turn()
 
     def _execute(self, command: Command) -> None:
         if isinstance(command, Send):
@@ -230,6 +255,7 @@ class Connection:
         if isinstance(answer, Answer):
             self._commands.extend(self.session.query_finished(command.ticket, answer, trio.current_time()))
         else:
+            self._answers += 1
             self._nursery.start_soon(self._await_answer, command.ticket, answer)
 
     async def _await_answer(self, ticket: int, answer: Awaitable[Answer]) -> None:
@@ -244,6 +270,8 @@ class Connection:
             self.end(1011, "internal error")
         finally:
             self._work.pop(ticket, None)
+            self._answers -= 1
+            self._answered.set()
 
     async def _login(self, ticket: int, request: LoginRequest) -> None:
         scope = self._work[ticket] = trio.CancelScope()
@@ -354,7 +382,8 @@ class Connection:
                 return
         else:
             self._taken_at = now
-        if now - self._stream.last_received >= limits.idle_seconds and not outbox.congested:
+        heard = max(self._stream.last_received, self._taken_at if outbox.bytes_waiting else 0.0)
+        if now - heard >= limits.idle_seconds and not self._parked:
             self.end(1008, "no answer to pings")
         elif now - self.last_ping >= limits.ping_seconds:
             self.last_ping = now

@@ -11,6 +11,7 @@ import trio
 from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_stream
 
 from zenithd.bus import Outbox
+from zenithd.rare_log import RareLog
 from zenithd.server.connection import Connection, Link
 from zenithd.server.head import BadHead, Head, Peer, peer_of, read_head
 from zenithd.server.pages import Page, Route, encode, error_page, respond
@@ -49,6 +50,7 @@ class Listener:
         self._address_limits = address_limits
         self._emptied = trio.Event()
         self._numbers = itertools.count(1)
+        self._refused = RareLog(structlog.stdlib.get_logger(__name__), "connection refused")
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
     async def serve(self, transport: trio.SocketStream) -> None:
@@ -58,7 +60,7 @@ class Listener:
         refused = self._address_limits.connect(group, trio.current_time())
         if refused is not None:
             self._services.metrics.refused.labels(refused.name.lower()).inc()
-            self._log.warning("connection refused", peer=address, reason=refused.value)
+            self._refused.warning(peer=address, reason=refused.value)
             await trio.aclose_forcefully(transport)
             return
         try:

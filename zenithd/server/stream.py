@@ -39,17 +39,20 @@ class OutboxStream(trio.abc.Stream):
         self.upgraded = False
         """Set once the handshake is done: before, no bytes are WebSocket frames."""
         self.last_received = trio.current_time()
-        self.drained = trio.Event()
-        outbox.on_drained = self._drained
+        self._room: trio.Event | None = None
+        outbox.on_room = self._found_room
 
-    def _drained(self) -> None:
-        self.drained.set()
-        self.drained = trio.Event()
+    def _found_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def wait_room(self) -> None:
         """Return when the peer has read enough of what waits for it."""
         while self._outbox.congested and not self._outbox.closed:
-            await self.drained.wait()
+            if self._room is None:
+                self._room = trio.Event()
+            await self._room.wait()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes in order and write what can be written."""
@@ -90,7 +93,7 @@ class OutboxStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
         self._flusher.forget(self._outbox)
         self._outbox.close()
-        self._drained()
+        self._found_room()
 
 
 async def write_waiting(outbox: Outbox, transport: trio.abc.SendStream) -> None:

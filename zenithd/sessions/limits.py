@@ -92,6 +92,11 @@ class AddressLimits:
             return Refused.LOGINS
         return None
 
+    def may_fail(self, address: str, now: float) -> bool:
+        """True if a further failed login is allowed: to be asked again right before slow checks, since
+        others that came at the same time have ended meanwhile."""
+        return self._address(address, now).failed_logins.has_room(now)
+
     def login_failed(self, address: str, now: float) -> None:
         """The credentials of a login were wrong."""
         self._address(address, now).failed_logins.admit(now)

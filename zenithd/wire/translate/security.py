@@ -2,7 +2,8 @@
 
 The dynamic fields are those of the market's security record, by name. Each has a wire name, a group
 (decision record 010) and a way to write it. Fields of kind O, which clients never accept as null, are never
-None in the record; of the trading state, which may be, a null is kept away here.
+None in the record; of the trading state, which may be, a null is kept away here. The VWAP is in price units
+and rounded already.
 """
 
 from __future__ import annotations
@@ -23,9 +24,6 @@ from zenithd.wire.translate.symbols import legs
 
 Payload = dict[str, Any]
 Writer = Callable[[Any], Any]
-
-_VWAP_EXTRA_DIGITS = 4
-"""A VWAP is written with this many digits more than a price."""
 
 
 class _Scales(msgspec.Struct, frozen=True):
@@ -50,11 +48,6 @@ def _unit(scale: int) -> Writer:
         return _as_it_is
     divisor = DIVISORS[scale]
     return lambda ticks: None if ticks is None else ticks / divisor
-
-
-def _vwap(scales: _Scales) -> Writer:
-    digits = scales.price + _VWAP_EXTRA_DIGITS
-    return lambda price: None if price is None else round(price, digits)
 
 
 def _plain(scales: _Scales) -> Writer:
@@ -105,7 +98,7 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "number_of_trades": _Field("NumberOfTrades", Group.AGGREGATES, _plain),
     "volume": _Field("Volume", Group.AGGREGATES, _quantity),
     "value_traded": _Field("ValueTraded", Group.AGGREGATES, _value),
-    "vwap": _Field("VWAP", Group.AGGREGATES, _vwap),
+    "vwap": _Field("VWAP", Group.AGGREGATES, _plain),
     "auction_price": _Field("AuctionPrice", Group.AUCTION, _price),
     "auction_quantity": _Field("AuctionQuantity", Group.AUCTION, _quantity),
     "auction_remainder": _Field("AuctionRemainder", Group.AUCTION, _quantity),
