@@ -40,7 +40,7 @@ from zenithd.wire.errors import SYMBOL_NOT_FOUND, with_suffix
 
 T = TypeVar("T")
 
-XSX, XSY = MarketId("XSX"), MarketId("XSY")
+XSX, XSY, XSZ = MarketId("XSX"), MarketId("XSY"), MarketId("XSZ")
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 SECOND = 10**9
 EVERYTHING = Access(user="all", grants=(MarketGrant("*", View(brokers=True, cross_references=True)),))

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import trio
-import trio.testing
 from markets_world import (
     MONDAY,
     SECOND,
     TUESDAY,
     XSX,
     XSY,
+    XSZ,
+    Subscriber,
     World,
     begin,
     definition,
@@ -25,6 +26,7 @@ from markets_world import (
     world,
 )
 from structlog.testing import capture_logs
+from trio.testing import MockClock
 
 from zenithd.authority.access import Access, MarketGrant, View
 from zenithd.domain.events import (
@@ -37,7 +39,7 @@ from zenithd.domain.events import (
 )
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.market_data import FeedStatus, Side
-from zenithd.markets.directory import DELAYED_TICK_SECONDS, DelayedSettings
+from zenithd.markets.directory import DELAYED_TICK_SECONDS, ON_DEMAND_CHECK_SECONDS, DelayedSettings
 from zenithd.markets.feed import SourceFaulty
 
 XS01, XS01_Y, DELAYED_XS01 = (InstrumentId(f"XS01.{market}") for market in ("XSX", "XSY", "XSX[Delayed]"))
@@ -45,8 +47,6 @@ DELAYED = MarketId("XSX[Delayed]")
 MIX = MarketId("XSX+XSY")
 DELAY = 1200.0
 DELAYED_SETTINGS = (DelayedSettings(XSX, DELAY, asset_only=False),)
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 def depth_of(world: World, market: MarketId) -> set[str]:
@@ -63,33 +63,44 @@ def trades_of(world: World, market: MarketId) -> list[int]:
     return [one.trade.trade_id for one in tape.select(None, None, None)]
 
 
+def added_trades(subscriber: Subscriber, topic: str) -> list[int]:
+    """Ids of the trades that came, all of them added."""
+    changes = [change for data in subscriber.read(topic) for change in data]
+    assert all(change["O"] == "A" for change in changes)
+    return [change["Trade"]["ID"] for change in changes]
+
+
 # Delayed markets
 
 
-async def test_a_delayed_market_opens_and_then_shows_each_state_a_delay_later(tmp_path: Path) -> None:
+async def test_a_delayed_market_opens_and_then_shows_each_state_a_delay_later(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """It opens with the book as it is; today's trades come when their time has come."""
     async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         assert daemon.markets.find(DELAYED) is None
-        await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now())])
+        await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now() - 60 * SECOND)])
         began = trio.current_time()
         subscriber = daemon.subscriber()
         assert ids(subscriber.subscribe("Depth!XS01.XSX[Delayed]")) == ["C", "+1"]
         (security,) = subscriber.subscribe("Security!XS01.XSX[Delayed]")
-        assert (security["Market"], security["Last"], security["TradingState"]) == (
-            "XSX[Delayed]",
-            1.0,
-            "Open",
-        )
-        assert subscriber.subscribe("Trades!XS01.XSX[Delayed]") == [[{"O": "I", "ID": 1}]]
+        told = [security[name] for name in ("Market", "TradingState", "BestBid", "Last", "NumberOfTrades")]
+        assert told == ["XSX[Delayed]", "Open", 1.0, None, 0]
+        assert subscriber.subscribe("Trades!XS01.XSX[Delayed]") == [[{"O": "I", "ID": 0}]]
         batches: list[list[MarketEvent]] = [
             [order("2", 101)],
             [OrderRemoved(XS01, "1"), order("3", 99)],
-            [trade(2, daemon.clock.now(), price=101), OrderRemoved(XS01, "2")],
+            [trade(2, daemon.clock.now() + 300 * SECOND, price=101), OrderRemoved(XS01, "2")],
         ]
         expected = [["+2"], ["-1", "+3"], ["-2"]]
         for batch in batches:
             await trio.sleep(100)
             await source.publish(batch)
+        await trio.sleep_until(began + DELAY - 60.001)
+        assert subscriber.read("Trades!XS01.XSX[Delayed]") == []
+        await trio.sleep(DELAYED_TICK_SECONDS + 0.002)
+        assert added_trades(subscriber, "Trades!XS01.XSX[Delayed]") == [1]
         await trio.sleep_until(began + DELAY + 99)
         assert subscriber.read("Depth!XS01.XSX[Delayed]") == []
         assert depth_of(daemon, XSX) == {"3"}
@@ -98,12 +109,13 @@ async def test_a_delayed_market_opens_and_then_shows_each_state_a_delay_later(tm
             assert subscriber.read("Depth!XS01.XSX[Delayed]") == []
             await trio.sleep(DELAYED_TICK_SECONDS + 0.002)
             assert sorted(ids(subscriber.read("Depth!XS01.XSX[Delayed]"))) == sorted(changes)
-        (change,) = [one for data in subscriber.read("Trades!XS01.XSX[Delayed]") for one in data]
-        assert (change["O"], change["Trade"]["ID"]) == ("A", 2)
+        assert added_trades(subscriber, "Trades!XS01.XSX[Delayed]") == [2]
         assert depth_of(daemon, DELAYED) == depth_of(daemon, XSX)
 
 
-async def test_a_delayed_market_follows_the_status_of_the_feed_at_once(tmp_path: Path) -> None:
+async def test_a_delayed_market_follows_the_status_of_the_feed_at_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         await begin(source)
@@ -123,38 +135,36 @@ async def test_a_delayed_market_follows_the_status_of_the_feed_at_once(tmp_path:
         assert daemon.markets.status_reason(XSX) == "no line"
 
 
-async def test_the_state_of_a_delayed_market_outlives_a_restart(tmp_path: Path) -> None:
+async def test_the_state_of_a_delayed_market_outlives_a_restart(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     """Its books are those from before until the first new state is due; trades come when they are due."""
     async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
-        await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now())])
+        await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now() - 1200 * SECOND)])
         await trio.sleep(1000)
         await source.publish([order("2", 101), trade(2, daemon.clock.now(), price=102)])
         await settle()
-        assert depth_of(daemon, DELAYED) == {"1"}
-    # Ten minutes later; trade 2 is to be seen a delay after it happened.
+        assert (depth_of(daemon, DELAYED), trades_of(daemon, DELAYED)) == ({"1"}, [1])
+    # It was 10:16:40. Ten minutes later; trade 2 is to be seen ten minutes from now.
     async with world(tmp_path, start="2026-01-05T10:26:40+00:00", delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         await begin(source, XSX, [order("7", 105)])
         began = trio.current_time()
-        assert depth_of(daemon, DELAYED) == {"1"}
-        assert trades_of(daemon, DELAYED) == [1]
         assert trades_of(daemon, XSX) == [1, 2]
         await trio.sleep_until(began + 599)
-        assert trades_of(daemon, DELAYED) == [1]
+        assert (depth_of(daemon, DELAYED), trades_of(daemon, DELAYED)) == ({"1"}, [1])
         await trio.sleep(2)
-        assert trades_of(daemon, DELAYED) == [1, 2]
-        assert depth_of(daemon, DELAYED) == {"1"}
+        assert (depth_of(daemon, DELAYED), trades_of(daemon, DELAYED)) == ({"1"}, [1, 2])
         await trio.sleep_until(began + DELAY + 1)
-        assert depth_of(daemon, DELAYED) == {"7"}
-        assert trades_of(daemon, DELAYED) == [1, 2]
+        assert (depth_of(daemon, DELAYED), trades_of(daemon, DELAYED)) == ({"7"}, [1, 2])
 
 
-async def test_a_restart_over_midnight(tmp_path: Path) -> None:
+async def test_a_restart_over_midnight(tmp_path: Path, autojump_clock: MockClock) -> None:
     """The delayed market is still on Monday when the daemon ends, and finds Tuesday's trades in the store."""
     async with world(tmp_path, start="2026-01-05T23:50:00+00:00", delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
-        await begin(source, XSX, [trade(1, daemon.clock.now())])
+        await begin(source, XSX, [trade(1, daemon.clock.now() - 1200 * SECOND)])
         await trio.sleep(600)
         midnight = daemon.clock.now()
         await source.publish([TradingDayStarted(XSX, TUESDAY), trade(2, midnight)])
@@ -173,7 +183,9 @@ async def test_a_restart_over_midnight(tmp_path: Path) -> None:
         assert (delayed.trading_date, trades_of(daemon, DELAYED)) == (TUESDAY, [2, 3])
 
 
-async def test_a_listing_comes_to_a_delayed_market_after_the_delay(tmp_path: Path) -> None:
+async def test_a_listing_comes_to_a_delayed_market_after_the_delay(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         await begin(source)
@@ -193,32 +205,41 @@ async def test_a_listing_comes_to_a_delayed_market_after_the_delay(tmp_path: Pat
 # Mixed markets
 
 
-async def two_venues(daemon: World) -> None:
-    await begin(daemon.source("first"), XSX, [order("1", 100)])
-    await begin(daemon.source("second"), XSY, [order("2", 101, XSY)])
-
-
-async def test_listed_mixes_are_shown_and_others_are_made_on_demand(tmp_path: Path) -> None:
+async def test_listed_mixes_are_shown_and_others_are_made_on_demand(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     everything = Access(user="all", grants=(MarketGrant("*", View()),))
-    async with world(tmp_path, mixed=("XSX+XSY",), delayed=DELAYED_SETTINGS, mixed_on_demand_max=2) as daemon:
-        await two_venues(daemon)
+    both = tuple(DelayedSettings(market, DELAY, asset_only=False) for market in (XSX, XSY))
+    async with world(tmp_path, mixed=("XSX+XSY",), delayed=both, mixed_on_demand_max=2) as daemon:
+        first = daemon.source("first")
+        await begin(first, XSX, [order("1", 100)])
+        await begin(daemon.source("second"), XSY, [order("2", 101, XSY)])
+        await begin(daemon.source("third"), XSZ)
         shown = {market.definition.id for market in daemon.markets.visible(everything)}
-        assert shown == {"XSX", "XSY", "XSX[Delayed]", "XSX+XSY"}
-        demanded = MarketId("XSX[Delayed]+XSY")
+        assert shown == {"XSX", "XSY", "XSZ", "XSX[Delayed]", "XSY[Delayed]", "XSX+XSY"}
         subscriber = daemon.subscriber()
-        assert ids(subscriber.subscribe(f"Depth!XS01.{demanded}")) == ["C", "+XSX[Delayed]:1", "+XSY:2"]
-        assert {market.definition.id for market in daemon.markets.visible(everything)} == shown
-        for other in ("XSY+XSX", "XSX+XSX", "XSX+NONE", "XSX+", "XSX+XSY<Odd>"):
-            assert daemon.markets.find(MarketId(other)) is None
+        changes = subscriber.subscribe("Depth!XS01.XSX+XSY[Delayed]")
+        assert sorted(ids(changes)) == ["+XSX[Delayed]:1", "+XSY[Delayed]:2", "C"]
+        for unknown in ("XSY+XSX", "XSX+XSX", "XSX+NONE", "XSX+", "XSX+XSY#Odd", "XSX+XSZ[Delayed]"):
+            assert daemon.markets.find(MarketId(unknown)) is None
+        assert daemon.markets.find(MarketId("XSX+XSZ")) is not None
         with capture_logs() as logs:
-            assert daemon.markets.find(MarketId("XSX+XSX[Delayed]")) is not None
-            assert daemon.markets.find(MarketId("XSX+XSX[Delayed]+XSY")) is None
+            assert daemon.markets.find(MarketId("XSY+XSZ")) is None
         assert [entry["event"] for entry in logs] == ["too many mixed markets on demand"]
-        assert daemon.markets.find(demanded) is not None
+        assert {market.definition.id for market in daemon.markets.visible(everything)} == shown
         assert daemon.markets.find(MIX) is not None
+        # Nobody uses XSX+XSZ: after a while there is room again. The other one is subscribed to.
+        await trio.sleep(daemon.markets.settings.linger_seconds + ON_DEMAND_CHECK_SECONDS + 1)
+        assert daemon.markets.find(MarketId("XSY+XSZ")) is not None
+        assert daemon.markets.find(MarketId("XSX+XSZ")) is None
+        await first.publish([order("3", 102)])
+        await trio.sleep(DELAY + 1)
+        assert ids(subscriber.read("Depth!XS01.XSX+XSY[Delayed]")) == ["+XSX[Delayed]:3"]
 
 
-async def test_changes_of_all_parts_reach_the_subscribers_of_a_mix(tmp_path: Path) -> None:
+async def test_changes_of_all_parts_reach_the_subscribers_of_a_mix(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path, mixed=("XSX+XSY",)) as daemon:
         first, second = daemon.source("first"), daemon.source("second")
         await begin(first, XSX, [order("1", 100)])
@@ -255,38 +276,41 @@ async def test_changes_of_all_parts_reach_the_subscribers_of_a_mix(tmp_path: Pat
 # Days and listings
 
 
-async def test_a_new_day_reaches_subscribers(tmp_path: Path) -> None:
+async def test_a_new_day_reaches_subscribers(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with world(tmp_path, mixed=("XSX+XSY",), delayed=DELAYED_SETTINGS) as daemon:
         first, second = daemon.source("first"), daemon.source("second")
-        await begin(first, XSX, [trade(1, daemon.clock.now(), price=123)])
+        await begin(first, XSX, [trade(1, daemon.clock.now() - 1200 * SECOND, price=123)])
         await begin(second, XSY)
+        await trio.sleep(1)
         subscriber = daemon.subscriber()
-        markets = ("XSX", "XSX+XSY", "XSX[Delayed]")
-        for market in markets:
+        for market in ("XSX", "XSX+XSY", "XSX[Delayed]"):
             subscriber.subscribe(f"Trades!XS01.{market}")
             (security,) = subscriber.subscribe(f"Security!XS01.{market}")
             assert (security["NumberOfTrades"], security["Last"], security["Close"]) == (1, 1.23, None)
         subscriber.subscribe("Markets")
         await first.publish([TradingDayStarted(XSX, TUESDAY)])
         await settle()
-        changed = [state for data in subscriber.read("Markets") for state in data]
-        dates = {state["Code"]: state["TradingDate"] for state in changed}
-        assert dates == {"XSX": "2026-01-06", "XSX+XSY": "2026-01-06"}
-        for market in markets[:2]:
-            check_new_day(subscriber, market)
+        assert dates(subscriber) == {"XSX": "2026-01-06", "XSX+XSY": "2026-01-06"}
+        check_new_day(subscriber, "XSX")
+        check_new_day(subscriber, "XSX+XSY")
         await trio.sleep(DELAY - 1)
         assert subscriber.read("Trades!XS01.XSX[Delayed]") == []
         await trio.sleep(2)
+        assert dates(subscriber) == {"XSX[Delayed]": "2026-01-06"}
         check_new_day(subscriber, "XSX[Delayed]")
         await first.publish([trade(2, daemon.clock.now(), price=125)])
         await settle()
-        ((added,),) = subscriber.read("Trades!XS01.XSX")
-        assert (added["O"], added["Trade"]["ID"]) == ("A", 2)
+        assert added_trades(subscriber, "Trades!XS01.XSX") == [2]
         (difference,) = subscriber.read("Security!XS01.XSX")
         assert (difference["NumberOfTrades"], difference["Open"]) == (1, 1.25)
 
 
-def check_new_day(subscriber: Any, market: str) -> None:
+def dates(subscriber: Subscriber) -> dict[str, str]:
+    """Trading dates in the states of markets that came."""
+    return {state["Code"]: state["TradingDate"] for states in subscriber.read("Markets") for state in states}
+
+
+def check_new_day(subscriber: Subscriber, market: str) -> None:
     """The tape begins anew and the security comes whole, with yesterday's last price as the close."""
     assert subscriber.read(f"Trades!XS01.{market}") == [[{"O": "I", "ID": 0}]]
     (security,) = subscriber.read(f"Security!XS01.{market}")
@@ -294,7 +318,7 @@ def check_new_day(subscriber: Any, market: str) -> None:
     assert (security["NumberOfTrades"], security["Last"], security["Close"]) == (0, None, 1.23)
 
 
-async def test_trades_are_stored_under_the_day_they_are_of(tmp_path: Path) -> None:
+async def test_trades_are_stored_under_the_day_they_are_of(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Also where a batch holds the last trades of a day, the new day and its first trades."""
     async with world(tmp_path) as daemon:
         source = daemon.source("venue")
@@ -308,7 +332,9 @@ async def test_trades_are_stored_under_the_day_they_are_of(tmp_path: Path) -> No
             assert [one.trade.trade_id for one in stored] == expected
 
 
-async def test_an_unlisted_instrument_ends_its_subscriptions(tmp_path: Path) -> None:
+async def test_an_unlisted_instrument_ends_its_subscriptions(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path) as daemon:
         source = daemon.source("venue")
         await begin(source, XSX, [order("1", 100)])
@@ -333,8 +359,11 @@ async def test_an_unlisted_instrument_ends_its_subscriptions(tmp_path: Path) -> 
 # Who wants what
 
 
-async def test_sources_are_told_what_is_wanted_of_derived_markets(tmp_path: Path) -> None:
-    async with world(tmp_path, mixed=("XSX+XSY",), delayed=DELAYED_SETTINGS, linger_seconds=10.0) as daemon:
+async def test_sources_are_told_what_is_wanted_of_derived_markets(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    both = tuple(DelayedSettings(market, DELAY, asset_only=False) for market in (XSX, XSY))
+    async with world(tmp_path, mixed=("XSX+XSY",), delayed=both, linger_seconds=10.0) as daemon:
         first, second = daemon.source("first"), daemon.source("second")
         await begin(first)
         await begin(second, XSY)
@@ -353,7 +382,7 @@ async def test_sources_are_told_what_is_wanted_of_derived_markets(tmp_path: Path
         assert second.wanted == {"XS01.XSY"}
         subscriber.subscribe("Trades!XS02.XSX[Delayed]")
         assert first.wanted == {"XS01.XSX", "XS02.XSX"}
-        subscriber.subscribe("Security!XS02.XSX[Delayed]+XSY")
+        subscriber.subscribe("Security!XS02.XSX+XSY[Delayed]")
         assert second.wanted == {"XS01.XSY", "XS02.XSY"}
         subscriber.unsubscribe("Trades!XS02.XSX[Delayed]")
         subscriber.unsubscribe("Depth!XS01.XSX+XSY")
@@ -361,7 +390,7 @@ async def test_sources_are_told_what_is_wanted_of_derived_markets(tmp_path: Path
         assert first.wanted == {"XS01.XSX", "XS02.XSX"}
         await trio.sleep(2)
         assert (first.wanted, second.wanted) == ({"XS02.XSX"}, {"XS02.XSY"})
-        subscriber.unsubscribe("Security!XS02.XSX[Delayed]+XSY")
+        subscriber.unsubscribe("Security!XS02.XSX+XSY[Delayed]")
         await trio.sleep(11)
         assert (first.wanted, second.wanted) == (frozenset(), frozenset())
 
@@ -369,7 +398,9 @@ async def test_sources_are_told_what_is_wanted_of_derived_markets(tmp_path: Path
 # Faults
 
 
-async def test_a_source_that_starts_again_begins_with_empty_books(tmp_path: Path) -> None:
+async def test_a_source_that_starts_again_begins_with_empty_books(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path) as daemon:
         source = daemon.source("venue")
         await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now())])
@@ -394,7 +425,7 @@ async def test_a_source_that_starts_again_begins_with_empty_books(tmp_path: Path
         assert (known.trading_date, known.trade_id, known.price) == (MONDAY, 2, 100)
 
 
-async def test_a_batch_that_cannot_be_applied(tmp_path: Path) -> None:
+async def test_a_batch_that_cannot_be_applied(tmp_path: Path, autojump_clock: MockClock) -> None:
     """The market begins anew from the store, its source hears of it, and no other market notices."""
     async with world(tmp_path, mixed=("XSX+XSY",)) as daemon:
         bad, good = daemon.source("bad"), daemon.source("good")
@@ -424,7 +455,9 @@ async def test_a_batch_that_cannot_be_applied(tmp_path: Path) -> None:
         assert trades_of(daemon, XSX) == [1, 2]
 
 
-async def test_an_object_that_was_left_behind_cannot_disturb_its_successor(tmp_path: Path) -> None:
+async def test_an_object_that_was_left_behind_cannot_disturb_its_successor(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     async with world(tmp_path) as daemon:
         old = daemon.source("venue")
         await begin(old)
@@ -440,7 +473,7 @@ async def test_an_object_that_was_left_behind_cannot_disturb_its_successor(tmp_p
         assert depth_of(daemon, XSX) == {"1"}
 
 
-async def test_two_sources_cannot_have_the_same_market(tmp_path: Path) -> None:
+async def test_two_sources_cannot_have_the_same_market(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with world(tmp_path) as daemon:
         await begin(daemon.source("first"))
         second = daemon.source("second")
@@ -452,7 +485,9 @@ async def test_two_sources_cannot_have_the_same_market(tmp_path: Path) -> None:
             second.declare_market(definition(XSY), [instrument("XS01", XSX)])
 
 
-async def test_a_source_that_is_kept_waiting_is_impaired_until_it_gets_on(tmp_path: Path) -> None:
+async def test_a_source_that_is_kept_waiting_is_impaired_until_it_gets_on(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     """The disk hangs: trades wait for it, batches wait for the trades, and the source for the batches."""
     settings = {"inbound_events_max": 100, "backpressure_seconds_max": 5.0}
     async with world(tmp_path, pending_max=50, **settings) as daemon:
@@ -490,7 +525,7 @@ async def test_a_source_that_is_kept_waiting_is_impaired_until_it_gets_on(tmp_pa
 # The past
 
 
-async def test_backfill(tmp_path: Path) -> None:
+async def test_backfill(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with world(tmp_path) as daemon:
         source = daemon.source("venue")
         await begin(source, day=TUESDAY)

@@ -272,7 +272,8 @@ class SourceFeed:
             work = _Slice(0, 0, began, began)
             while (item := inbound.take()) is not None:
                 if isinstance(item, Batch):
-                    self._apply(item)
+                    if self.refused is None:  # else what follows builds on what could not be applied
+                        self._apply(item)
                     work.batches += 1
                     work.events += len(item.events)
                     work.oldest = min(work.oldest, item.published)
