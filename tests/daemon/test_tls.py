@@ -186,7 +186,7 @@ def slow_client(daemon: TlsDaemon) -> Client:
 
 def test_a_slow_reader_conflates_and_catches_up(tmp_path: Path) -> None:
     config = FAST.replace("outbox_bytes_max = 1048576", "outbox_bytes_max = 16384")
-    with TlsDaemon(tmp_path, config.replace("rate = 100.0", "rate = 30.0")) as daemon:
+    with TlsDaemon(tmp_path, config.replace("rate = 100.0", "rate = 8.0")) as daemon:
         daemon.wait_ready()
         with slow_client(daemon) as client, daemon.client() as quick:
             quick.log_in()
