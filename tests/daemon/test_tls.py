@@ -135,13 +135,14 @@ class Follower:
                 assert change["Trade"]["ID"] > self.newest[code]
                 self.newest[code] = change["Trade"]["ID"]
 
-    def compare(self) -> set[str]:
-        """Ask for all books at once. Return the symbols of which the answer is not what came before it."""
-        for number, code in enumerate(SYMBOLS):
+    def compare(self, codes: Sequence[str] = SYMBOLS) -> set[str]:
+        """Ask for books, all at once. Return the symbols of which the answer is not what came before it."""
+        for code in codes:
             data = {"Market": "XSX", "Code": code}
+            number = SYMBOLS.index(code)
             self.client.send(Controller="Market", Topic="QueryDepthFull", TransactionID=number, Data=data)
         others = set()
-        unanswered = set(SYMBOLS)
+        unanswered = set(codes)
         while unanswered:
             message = self.client.receive()
             if "TransactionID" not in message:
@@ -179,14 +180,15 @@ def test_everything_comes_in_order_under_load(daemon: TlsDaemon, protocol: str) 
 def slow_client(daemon: TlsDaemon) -> Client:
     """A client whose kernel takes little: it stalls as soon as nobody reads."""
     small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
     small.connect(daemon.place)
     return daemon.client(sock=small, server_hostname="localhost", ping_interval=None, max_queue=1)
 
 
 def test_a_slow_reader_conflates_and_catches_up(tmp_path: Path) -> None:
+    """It stops reading for a while; then it gets each book anew, and follows one of them again."""
     config = FAST.replace("outbox_bytes_max = 1048576", "outbox_bytes_max = 16384")
-    with TlsDaemon(tmp_path, config.replace("rate = 100.0", "rate = 8.0")) as daemon:
+    with TlsDaemon(tmp_path, config.replace("rate = 100.0", "rate = 30.0")) as daemon:
         daemon.wait_ready()
         with slow_client(daemon) as client, daemon.client() as quick:
             quick.log_in()
@@ -196,11 +198,12 @@ def test_a_slow_reader_conflates_and_catches_up(tmp_path: Path) -> None:
             follower.subscribe(("Depth", "Trades"))
             wait_until(lambda: daemon.metric("zenithd_conflations_total") > 1000)
             quick.next_data("Depth!XS01.XSX")
-            restarts = {code: book.clears for code, book in follower.books.items()}
-            wait_until(lambda: not follower.compare())
-            assert daemon.metric("zenithd_subscriptions") == 2 * len(SYMBOLS) + 1
-        assert restarts == dict.fromkeys(SYMBOLS, 0)
-        assert any(book.clears > 1 for book in follower.books.values())
+            while min(book.clears for book in follower.books.values()) < 2:
+                follower.take(client.receive())
+            for topic in sorted(follower.confirmed - {"Depth!XS01.XSX"}):
+                client.send(Controller="Market", Topic=topic, Action="Unsub")
+            wait_until(lambda: daemon.metric("zenithd_subscriptions") == 2)
+            wait_until(lambda: not follower.compare(["XS01"]))
 
 
 def test_a_renewed_certificate_is_presented_without_a_restart(daemon: TlsDaemon) -> None:

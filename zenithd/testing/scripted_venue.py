@@ -210,22 +210,28 @@ class ScriptedVenue:
 
     async def _serve_websocket(self, stream: trio.abc.Stream, target: str) -> None:
         async with trio.open_nursery() as nursery:
-            try:
-                request = await trio_websocket.wrap_server_stream(nursery, stream)
-                if self.refusing:
-                    await request.reject(503)
-                    return
-                socket = await request.accept()
-            except (trio_websocket.ConnectionClosed, trio.BrokenResourceError):
-                return
-            client = VenueClient(socket, target, self._tell)
-            script = self.scripts[min(len(self.clients), len(self.scripts) - 1)] if self.scripts else ()
-            self.clients.append(client)
-            self._tell()
-            nursery.start_soon(client.play, script)
-            await client.receive()
-            await socket.aclose()
-            nursery.cancel_scope.cancel()
+            socket = await self._accept(nursery, stream)
+            if socket is not None:
+                client = VenueClient(socket, target, self._tell)
+                script = self.scripts[min(len(self.clients), len(self.scripts) - 1)] if self.scripts else ()
+                self.clients.append(client)
+                self._tell()
+                nursery.start_soon(client.play, script)
+                await client.receive()
+                await socket.aclose()
+                nursery.cancel_scope.cancel()
+
+    async def _accept(
+        self, nursery: trio.Nursery, stream: trio.abc.Stream
+    ) -> trio_websocket.WebSocketConnection | None:
+        try:
+            request = await trio_websocket.wrap_server_stream(nursery, stream)
+            if self.refusing:
+                await request.reject(503)
+                return None
+            return await request.accept()
+        except (trio_websocket.ConnectionClosed, trio.BrokenResourceError):
+            return None
 
     async def _answer(self, stream: trio.SocketStream, connection: h11.Connection, target: str) -> None:
         parts = urlsplit(target)
