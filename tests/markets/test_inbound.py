@@ -22,14 +22,14 @@ async def test_put_waits_for_room_and_order_is_kept() -> None:
         nursery.start_soon(producer)
         await trio.testing.wait_all_tasks_blocked()
         assert done == ["a", "b"]
-        assert inbound.full_since is not None
+        assert inbound.full_since(trio.current_time()) is not None
         taken = []
         while (item := inbound.take()) is not None:
             taken.append(item)
             inbound.applied()
             await trio.testing.wait_all_tasks_blocked()
         assert taken == ["a", "b", "c"]
-        assert inbound.full_since is None
+        assert inbound.full_since(trio.current_time() + 1.0) is None
 
 
 async def test_an_item_above_the_bound_is_let_in_alone() -> None:

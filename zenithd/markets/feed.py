@@ -217,7 +217,7 @@ class SourceFeed:
 
     def check_backpressure(self, now: float, seconds_max: float) -> None:
         """Show a source that publishes faster than the daemon can distribute as Impaired."""
-        since = self.inbound.full_since
+        since = self.inbound.full_since(now)
         flooding = since is not None and now - since >= seconds_max
         if flooding != self._flooding:
             self._flooding = flooding

@@ -10,6 +10,10 @@ import trio
 T = TypeVar("T")
 
 
+CALM_SECONDS = 1.0
+"""A queue in which nobody had to wait for so long keeps up."""
+
+
 class Inbound(Generic[T]):
     """First in, first out; bounded by the sum of the items' sizes. `put` waits while it is full.
 
@@ -24,11 +28,16 @@ class Inbound(Generic[T]):
         self._room = trio.lowlevel.ParkingLot()
         self._drained = trio.Event()
         self._drained.set()
-        self.full_since: float | None = None
-        """Clock time since which the queue has not been empty after it was full; None: it keeps up."""
+        self._full_since = 0.0
+        self._full_at = -CALM_SECONDS
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def full_since(self, now: float) -> float | None:
+        """Clock time since which puts have had to wait again and again; None: they have not lately."""
+        is_waiting = bool(self._room)
+        return self._full_since if is_waiting or now - self._full_at < CALM_SECONDS else None
 
     async def put(self, item: T, size: int) -> None:
         """Queue an item; waits for room.
@@ -38,9 +47,12 @@ class Inbound(Generic[T]):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         while self.size > 0 and self.size + size > self.size_max:
-            if self.full_since is None:
-                self.full_since = trio.current_time()
+            now = trio.current_time()
+            if now - self._full_at >= CALM_SECONDS:
+                self._full_since = now
+            self._full_at = now
             await self._room.park()
+            self._full_at = trio.current_time()
         self.put_nowait(item, size)
 
     def put_nowait(self, item: T, size: int) -> None:
@@ -67,7 +79,6 @@ class Inbound(Generic[T]):
         self.size -= size
         if not self._items:
             self._drained.set()
-            self.full_since = None
         if self.size * 2 <= self.size_max:  # not for each item: a full queue would be worked off one by one
             self._room.unpark_all()
 
