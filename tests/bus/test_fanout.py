@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 
 from zenithd.bus import Bus, Flusher, Outbox
 from zenithd.bus.frames import BINARY, TEXT, frame, is_close
-
-
-class JsonCodec:
-    """The least codec that groups need."""
-
-    is_text = True
-
-    def encode(self, container: dict[str, Any]) -> bytes:
-        return json.dumps(container).encode()
+from zenithd.wire.codec import Codec, JsonCodec
 
 
 class Peer:
@@ -38,13 +30,19 @@ class Peer:
         self.buffer = b""
         self.bus = bus
 
-    def subscribe(self, counter: Counter, entitlement: Any = "all") -> Any:
+    def subscribe(
+        self,
+        counter: Counter,
+        entitlement: Any = "all",
+        codec: Codec | None = None,
+        wire_topic: str | None = None,
+    ) -> Any:
         return self.bus.subscribe(
             self.outbox,
-            CODEC,
+            codec or CODEC,
             controller="Market",
             name=counter.name,
-            wire_topic=counter.name,
+            wire_topic=wire_topic or counter.name,
             entitlement=entitlement,
             snapshot=counter.snapshot,
         )
@@ -88,7 +86,7 @@ class Counter:
             topic.publish(lambda _: {"add": 1, "pad": self.padding})
 
 
-CODEC: Any = JsonCodec()
+CODEC = JsonCodec()
 
 
 def seen_value(messages: list[dict[str, Any]], name: str) -> int:
@@ -138,6 +136,37 @@ def test_one_encoding_per_group(bus: Bus, flusher: Flusher) -> None:
     assert bus.statistics.published - before == 2
     assert bus.statistics.deliveries == 5
     assert all(seen_value(peer.read(), "A") == 1 for peer in peers)
+
+
+def test_spellings_share_the_rendering_and_the_encoding(bus: Bus, flusher: Flusher) -> None:
+    encoded: list[Any] = []
+
+    class Counting(JsonCodec):
+        def encode_data(self, data: Any) -> bytes:
+            encoded.append(data)
+            return super().encode_data(data)
+
+    codec, counter, peers = Counting(), Counter(bus, "A"), [Peer(bus, flusher) for _ in range(3)]
+    for peer, spelling in zip(peers, ("A", "a", "A"), strict=True):
+        peer.subscribe(counter, codec=codec, wire_topic=spelling)
+    assert encoded == [{"is": 0, "pad": ""}], "one snapshot for all who come between two updates"
+    counter.add()
+    flusher.flush()
+    assert encoded[1:] == [{"add": 1, "pad": ""}]
+    assert [[message["Topic"] for message in peer.read()] for peer in peers] == [
+        ["A", "A"],
+        ["a", "a"],
+        ["A", "A"],
+    ]
+
+
+def test_who_leaves_between_publishing_and_flushing_still_gets_it(bus: Bus, flusher: Flusher) -> None:
+    peer, counter = Peer(bus, flusher), Counter(bus, "A")
+    subscription = peer.subscribe(counter)
+    counter.add()
+    bus.unsubscribe(subscription)
+    flusher.flush()
+    assert seen_value(peer.read(), "A") == 1
 
 
 def test_unsubscribed_gets_nothing_and_the_topic_is_forgotten(bus: Bus, flusher: Flusher) -> None:
@@ -241,6 +270,73 @@ async def test_outbox_without_descriptor_waits_for_its_writer(bus: Bus, flusher:
     outbox.took(6)
     outbox.drained()
     assert outbox.bytes_waiting == 0
+
+
+def test_a_reader_behind_a_writer_task_shows_when_the_kernel_does_not_take() -> None:
+    """TLS: the task's writes hide the kernel's answer, so that only time tells."""
+    now = [0.0]
+    flusher = Flusher(1.0, lambda: now[0])
+    outbox = Outbox(None, 1000, flusher, flusher.outbox_statistics)
+
+    def send(data: bytes) -> None:
+        outbox.append(data)
+        outbox.flush()
+
+    send(b"x" * 100)
+    assert flusher.blocked_outboxes == []  # its task may just not have run yet
+    now[0] = 0.2
+    send(b"y" * 50)
+    assert (flusher.blocked_outboxes, outbox.waiting_since, outbox.bytes_waiting) == ([outbox], 0.0, 150)
+    assert flusher.outbox_statistics.blocked == 0
+    outbox.took(len(outbox.take()))
+    assert (flusher.outbox_statistics.blocked, outbox.waiting_since) == (1, 0.2)
+    outbox.took(len(outbox.take()))
+    outbox.drained()
+    assert (flusher.blocked_outboxes, outbox.waiting_since) == ([], None)
+
+
+def test_a_busy_reader_behind_a_writer_task_is_not_behind() -> None:
+    """More always comes before the task is through, and yet each byte is taken soon."""
+    now = [0.0]
+    flusher = Flusher(1.0, lambda: now[0])
+    outbox = Outbox(None, 1000, flusher, flusher.outbox_statistics)
+    outbox.append(b"x" * 100)
+    outbox.flush()
+    for step in range(1, 100):
+        now[0] = step * 0.01
+        outbox.append(b"x" * 100)
+        outbox.flush()
+        outbox.took(len(outbox.take()))
+        assert outbox.waiting
+        assert flusher.blocked_outboxes == []
+    assert flusher.outbox_statistics.blocked == 0
+
+
+async def test_a_resumed_reader_behind_a_writer_task_still_counts(bus: Bus, flusher: Flusher) -> None:
+    counter = Counter(bus, "A", padding=700)
+    outbox = Outbox(None, 1000, flusher, flusher.outbox_statistics)
+    bus.subscribe(
+        outbox,
+        CODEC,
+        controller="Market",
+        name="A",
+        wire_topic="A",
+        entitlement="all",
+        snapshot=counter.snapshot,
+    )
+    for _ in range(4):
+        counter.add()
+        flusher.flush()
+    assert (outbox.lagging, outbox.conflated) == (True, 3)
+    while outbox.waiting:
+        data = outbox.take()
+        outbox.took(len(data))
+    outbox.drained()
+    assert (outbox.bytes_waiting > 700, outbox.waiting_since is not None) == (True, True)
+    outbox.took(len(outbox.take()))
+    outbox.drained()
+    assert (outbox.lagging, outbox.waiting_since) == (False, None)
+    assert flusher.blocked_outboxes == []
 
 
 async def test_a_spent_slice_gives_way_and_goes_on(bus: Bus) -> None:

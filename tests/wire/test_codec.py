@@ -70,6 +70,17 @@ def test_round_trip_of_anything_plain(encoding: Encoding, container: dict[str, A
 
 
 @every_encoding
+@given(controller=st.text(), topic=st.text(), data=plain | st.integers())
+@settings(max_examples=150, deadline=None)
+def test_a_spliced_data_message_is_the_encoded_container(
+    encoding: Encoding, controller: str, topic: str, data: Any
+) -> None:
+    codec = CODECS[encoding]
+    spliced = codec.data_message(codec.head(controller, topic), codec.encode_data(data))
+    assert spliced == codec.encode({"Controller": controller, "Topic": topic, "Data": data})
+
+
+@every_encoding
 def test_decoded_values_are_plain(encoding: Encoding) -> None:
     decoded = CODECS[encoding].decode(message(encoding, {"a": {"b": [2**40, {"c": 1}]}, "d": 2**62}))
     assert type(decoded["a"]) is dict

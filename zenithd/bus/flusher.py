@@ -8,7 +8,8 @@ share one private epoll (elsewhere than on Linux: one waiting task each).
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import msgspec
 import trio
@@ -18,12 +19,25 @@ from zenithd.bus.outbox import Outbox, OutboxStatistics
 RESUME_BATCH_MAX = 256
 """Blocked outboxes served between two turns of the event loop."""
 
+TASK_BLOCKED_SECONDS = 0.1
+"""An outbox written by a task (TLS) hides whether the kernel took its bytes: after so long it did not."""
+
+
+class Run(Protocol):
+    """Frames published one after the other to the very same subscribers (`Group`)."""
+
+    def hand_over(self) -> None:
+        """Append them to the subscribers' outboxes, as one."""
+        ...
+
 
 class FlushStatistics(msgspec.Struct):
     """Counters of the flusher."""
 
     slices: int = 0
     visits: int = 0
+    seconds: float = 0.0
+    """Spent in slices, which is mostly the kernel's."""
 
 
 class Flusher:
@@ -33,7 +47,12 @@ class Flusher:
         self.slice_seconds = slice_seconds
         self.monotonic = monotonic
         self.dirty: dict[Outbox, int] = {}
-        """Outboxes with something pending (the values mean nothing); publishers update it."""
+        """Outboxes with something pending (the values mean nothing)."""
+        self.touched: dict[object, Mapping[Outbox, int]] = {}
+        """Groups that were delivered to, each with its members' outboxes: they become dirty together when
+        the next round begins, once for however many frames."""
+        self.open_run: Run | None = None
+        """What was published last and may still grow; see `settle`."""
         self.statistics = FlushStatistics()
         self.outbox_statistics = OutboxStatistics()
         self._ring: list[Outbox] = []
@@ -41,18 +60,36 @@ class Flusher:
         self._work = trio.Event()
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._blocked: dict[int, Outbox] = {}
+        self._with_task: set[Outbox] = set()
+        """Outboxes without descriptor in which something waits for their writer tasks."""
         self._blocked_arrived = trio.Event()
         self._nursery: trio.Nursery | None = None
 
     @property
     def backlog(self) -> int:
         """Outboxes that still have to be visited."""
-        return len(self._ring) - self._position + len(self.dirty)
+        self.settle()
+        touched = sum(map(len, self.touched.values()))
+        return len(self._ring) - self._position + len(self.dirty) + touched
 
     @property
     def blocked_outboxes(self) -> list[Outbox]:
         """Outboxes whose kernel buffer is full."""
-        return list(self._blocked.values())
+        before = self.monotonic() - TASK_BLOCKED_SECONDS
+        slow = [
+            box for box in self._with_task if box.waiting_since is not None and box.waiting_since <= before
+        ]
+        return [*self._blocked.values(), *slow]
+
+    def settle(self) -> None:
+        """Append what was published so far to the outboxes.
+
+        Must come before anything else is appended to an outbox, and before anybody joins, leaves or begins
+        anew: a run is older than all of that.
+        """
+        run, self.open_run = self.open_run, None
+        if run is not None:
+            run.hand_over()
 
     def flush(self) -> None:
         """Write for at most one slice; leave the rest to the task."""
@@ -66,10 +103,14 @@ class Flusher:
 
     def _slice(self) -> bool:
         """Visit dirty outboxes for one slice; True when none is left."""
-        monotonic = self.monotonic
-        deadline = monotonic() + self.slice_seconds
-        statistics = self.statistics
-        statistics.slices += 1
+        began = self.monotonic()
+        done = self._visit(began + self.slice_seconds)
+        self.statistics.slices += 1
+        self.statistics.seconds += self.monotonic() - began
+        return done
+
+    def _visit(self, deadline: float) -> bool:
+        monotonic, statistics = self.monotonic, self.statistics
         while True:
             ring = self._ring
             end = len(ring)
@@ -80,14 +121,22 @@ class Flusher:
                     outbox.flush()
                 statistics.visits += stop - self._position
                 self._position = stop
-                if monotonic() >= deadline and (stop < end or self.dirty):
+                if monotonic() >= deadline and (stop < end or self.dirty or self.touched or self.open_run):
                     return False
             self._position = 0
+            self._gather()
             if not self.dirty:
                 self._ring = []
                 return True
             self._ring = list(self.dirty)
             self.dirty.clear()
+
+    def _gather(self) -> None:
+        self.settle()
+        mark = self.dirty.update
+        for outboxes in self.touched.values():
+            mark(outboxes)
+        self.touched.clear()
 
     async def run(self) -> None:
         """Finish what `flush` leaves and wake blocked outboxes, until cancelled."""
@@ -107,12 +156,17 @@ class Flusher:
     # Blocked outboxes
 
     def blocked(self, outbox: Outbox) -> None:
-        """Remember an outbox whose kernel buffer is full (called by the outbox)."""
+        """Remember an outbox whose kernel buffer is full, or that a task writes (called by the outbox)."""
         descriptor = outbox.descriptor
+        if outbox.waiting_since is None:
+            outbox.waiting_since = self.monotonic()
+            outbox.caught_up_at = outbox.bytes_taken + outbox.bytes_waiting
         if descriptor is None:
+            self._with_task.add(outbox)
             if outbox.on_waiting is not None:
                 outbox.on_waiting()
             return
+        self.outbox_statistics.blocked += 1
         self._blocked[descriptor] = outbox
         if self._epoll is not None:
             self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
@@ -120,12 +174,28 @@ class Flusher:
         elif self._nursery is not None:
             self._nursery.start_soon(self._wait_one, descriptor, outbox)
 
+    def caught_up(self, outbox: Outbox) -> None:
+        """All that waited at `waiting_since` was taken (called by the outbox).
+
+        A writer task takes in pieces while more comes: a reader that keeps up may never be seen with
+        nothing waiting, and is not behind for that.
+        """
+        since, now = outbox.waiting_since, self.monotonic()
+        outbox.waiting_since = now if outbox.bytes_waiting else None
+        if outbox.descriptor is None:
+            outbox.caught_up_at = outbox.bytes_taken + outbox.bytes_waiting
+            if not outbox.bytes_waiting:
+                self._with_task.discard(outbox)
+            if since is not None and now - since >= TASK_BLOCKED_SECONDS:
+                self.outbox_statistics.blocked += 1
+
     def broken(self, outbox: Outbox) -> None:
         """The peer is gone (called by the outbox)."""
         self.forget(outbox)
 
     def forget(self, outbox: Outbox) -> None:
         """Stop watching an outbox; must happen before its descriptor is closed."""
+        self._with_task.discard(outbox)
         descriptor = outbox.descriptor
         if (
             descriptor is not None

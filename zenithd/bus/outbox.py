@@ -52,6 +52,14 @@ class Listener(Protocol):
         """Call `outbox.resume()` when its descriptor takes bytes again."""
         ...
 
+    def caught_up(self, outbox: Outbox) -> None:
+        """All that waited at `waiting_since` was taken."""
+        ...
+
+    def settle(self) -> None:
+        """Append what was published so far to the outboxes."""
+        ...
+
     def broken(self, outbox: Outbox) -> None:
         """The peer is gone."""
         ...
@@ -65,7 +73,9 @@ class Outbox:
         "bytes_max",
         "bytes_taken",
         "bytes_waiting",
+        "caught_up_at",
         "closed",
+        "conflated",
         "descriptor",
         "diverted",
         "lagging",
@@ -78,6 +88,7 @@ class Outbox:
         "statistics",
         "subscriptions",
         "waiting",
+        "waiting_since",
     )
 
     def __init__(
@@ -94,11 +105,18 @@ class Outbox:
         self.statistics = statistics
         self.pending: list[bytes] = []
         self.append: Callable[[bytes], None] = self.pending.append
-        """The sink of a flowing outbox: a bound C method, so that a delivery is one call."""
+        """The sink of a flowing outbox: a bound C method, so that a delivery is one call. For groups only;
+        everybody else uses `put`."""
         self.waiting: deque[bytes] = deque()
         self.bytes_waiting = 0
         self.bytes_taken = 0
         """Of those that waited; stands still while a reader is stalled."""
+        self.waiting_since: float | None = None
+        """Since when its reader has been behind, by the flusher's clock; None while nothing waits."""
+        self.caught_up_at = 0
+        """Value of `bytes_taken` at which its writer task has written what waited then."""
+        self.conflated = 0
+        """Updates of this reader that were replaced by a later snapshot."""
         self.lagging = False
         self.diverted = False
         """True while no subscription delivers; some do again while stale ones are being resumed."""
@@ -115,6 +133,11 @@ class Outbox:
     def congested(self) -> bool:
         """True while more waits than the limit: the time to stop reading this peer's requests."""
         return self.bytes_waiting > self.bytes_max
+
+    def put(self, data: bytes) -> None:
+        """Append bytes behind everything that was published before."""
+        self.listener.settle()
+        self.append(data)
 
     def flush(self) -> None:
         """Write what is pending, or queue it behind what already waits."""
@@ -149,7 +172,6 @@ class Outbox:
         if self.bytes_waiting > self.bytes_max and not self.diverted:
             self._lag()
         if first:
-            self.statistics.blocked += 1
             self.listener.blocked(self)
 
     def _lag(self) -> None:
@@ -191,6 +213,8 @@ class Outbox:
         self.bytes_taken += count
         self.statistics.writes += 1
         self.statistics.bytes_written += count
+        if self.descriptor is None and self.bytes_waiting and self.bytes_taken >= self.caught_up_at:
+            self.listener.caught_up(self)
         if self.on_room is not None and self.bytes_waiting * 2 <= self.bytes_max:
             self.on_room()
 
@@ -204,6 +228,7 @@ class Outbox:
         What was appended since the last flush is older than the snapshot, so it is queued first.
         """
         if self.lagging:
+            self.listener.settle()
             self._take_pending()
             while self.stale and self.bytes_waiting == 0:
                 subscription, _ = self.stale.popitem(last=False)
@@ -214,6 +239,8 @@ class Outbox:
                     self.bytes_waiting += len(frame)
             if not self.stale and self.bytes_waiting == 0:
                 self._flow()
+        if self.bytes_waiting == 0:
+            self.listener.caught_up(self)
 
     def _take_pending(self) -> None:
         for data in self.pending:

@@ -1,8 +1,8 @@
 """Topics: who gets which frame.
 
-A topic's subscribers are grouped by (spelling, entitlement, encoding). An update is rendered once per
-entitlement, encoded and framed once per group, and appended to each member's outbox. A field that a
-subscriber may not see never reaches an encoder it shares, since the entitlement is part of the key.
+A topic's subscribers are kept by entitlement, encoding and spelling. An update is rendered once per
+entitlement, encoded once per encoding, framed once per spelling, and appended to each member's outbox. A
+field that a subscriber may not see never reaches an encoder it shares, since the entitlement comes first.
 """
 
 from __future__ import annotations
@@ -31,48 +31,109 @@ class BusStatistics(msgspec.Struct):
     deliveries: int = 0
     """Frames times members."""
     subscriptions: int = 0
+    snapshots: int = 0
+    """Full states rendered and encoded; how many got each does not count."""
+
+
+class Audience:
+    """The subscribers of a topic for whom the same Data is right: equal entitlement and encoding."""
+
+    __slots__ = ("codec", "entitlement", "groups", "snapshot_data", "snapshot_version", "topic")
+
+    def __init__(self, topic: Topic, entitlement: Hashable, codec: Codec) -> None:
+        self.topic = topic
+        self.entitlement = entitlement
+        self.codec = codec
+        self.groups: dict[str, Group] = {}
+        """By the topic as they spell it."""
+        self.snapshot_data: list[bytes] = []
+        self.snapshot_version = -1
+
+    def snapshot(self) -> list[bytes]:
+        """Data of the full state now, encoded at most once between two updates."""
+        topic = self.topic
+        if self.snapshot_version != topic.version:
+            encode = self.codec.encode_data
+            self.snapshot_data = [encode(payload) for payload in topic.snapshot(self.entitlement)]
+            self.snapshot_version = topic.version
+            topic.bus.statistics.snapshots += 1
+        return self.snapshot_data
 
 
 class Group:
-    """The subscribers of a topic for whom the very same bytes are right."""
+    """The subscribers of a topic for whom the very same frames are right: an audience's of one spelling."""
 
     __slots__ = (
-        "codec",
-        "entitlement",
+        "audience",
+        "head",
         "members",
+        "opcode",
         "outboxes",
+        "run",
         "sinks",
         "snapshot_frames",
-        "topic",
+        "snapshot_version",
         "wire_topic",
     )
 
-    def __init__(self, topic: Topic, wire_topic: str, entitlement: Hashable, codec: Codec) -> None:
-        self.topic = topic
+    def __init__(self, audience: Audience, wire_topic: str) -> None:
+        self.audience = audience
         self.wire_topic = wire_topic
-        self.entitlement = entitlement
-        self.codec = codec
+        self.head = audience.codec.head(audience.topic.controller, wire_topic)
+        self.opcode = TEXT if audience.codec.is_text else BINARY
         self.members: list[Subscription] = []
         self.sinks: list[Sink] = []
+        self.run: list[bytes] = []
+        """Frames delivered since another group had its turn."""
         self.outboxes: dict[Outbox, int] = {}
         """Outbox -> number of members here (one, unless a connection spells a topic in two ways)."""
-        self.snapshot_frames: list[bytes] | None = None
-        """Kept until the next update, so that many who arrive at once share one encoding."""
+        self.snapshot_frames: list[bytes] = []
+        self.snapshot_version = -1
 
-    def encode(self, payload: Any) -> bytes:
+    @property
+    def entitlement(self) -> Hashable:
+        """What the members may see."""
+        return self.audience.entitlement
+
+    def frame(self, data: bytes) -> bytes:
         """Make the frame of one data message (container rules: zenith-websocket 6.3)."""
-        message = self.codec.encode(
-            {"Controller": self.topic.controller, "Topic": self.wire_topic, "Data": payload}
-        )
-        return frame(TEXT if self.codec.is_text else BINARY, message)
+        return frame(self.opcode, self.audience.codec.data_message(self.head, data))
+
+    def deliver(self, data: bytes) -> None:
+        """Give a frame to all members, and have their outboxes flushed.
+
+        Makes no system call and cannot block. What is delivered to one group without a pause is joined
+        once for all of its members.
+        """
+        flusher = self.audience.topic.bus.flusher
+        if flusher.open_run is not self:
+            flusher.settle()
+            flusher.open_run = self
+        self.run.append(data)
+
+    def hand_over(self) -> None:
+        """Append the frames of the open run to every member's outbox (called by the flusher).
+
+        The loop is what a delivery costs: it has no condition, and a sink is a bound C method unless its
+        reader lags.
+        """
+        run = self.run
+        data = run[0] if len(run) == 1 else b"".join(run)
+        for sink in self.sinks:
+            sink(data)
+        bus = self.audience.topic.bus
+        bus.flusher.touched[self] = self.outboxes
+        statistics = bus.statistics
+        statistics.published += len(run)
+        statistics.deliveries += len(run) * len(self.sinks)
+        run.clear()
 
     def snapshot(self) -> list[bytes]:
-        """Frames of the full state now, encoded at most once between two updates."""
-        frames = self.snapshot_frames
-        if frames is None:
-            frames = [self.encode(payload) for payload in self.topic.snapshot(self.entitlement)]
-            self.snapshot_frames = frames
-        return frames
+        """Frames of the full state now, so that many who arrive at once share one encoding."""
+        if self.snapshot_version != self.audience.topic.version:
+            self.snapshot_frames = [self.frame(data) for data in self.audience.snapshot()]
+            self.snapshot_version = self.audience.topic.version
+        return self.snapshot_frames
 
     def add(self, subscription: Subscription) -> None:
         """Register a member."""
@@ -120,10 +181,12 @@ class Subscription:
         """Deliver to the outbox again."""
         self.group.sinks[self.index] = self.outbox.append
 
-    def _mark(self, _frame: bytes) -> None:
+    def _mark(self, _frames: bytes) -> None:
         outbox = self.outbox
         outbox.stale[self] = None
-        outbox.statistics.conflations += 1
+        count = len(self.group.run)
+        outbox.conflated += count
+        outbox.statistics.conflations += count
 
     def restart(self) -> list[bytes]:
         """Resume delivery with the full state: the frames to send before anything published later."""
@@ -134,43 +197,67 @@ class Subscription:
 class Topic:
     """A stream of updates under one name, with its subscribers."""
 
-    __slots__ = ("bus", "controller", "groups", "name", "snapshot")
+    __slots__ = ("audiences", "bus", "controller", "name", "snapshot", "version")
 
     def __init__(self, bus: Bus, controller: str, name: str, snapshot: Snapshot) -> None:
         self.bus = bus
         self.controller = controller
         self.name = name
         self.snapshot = snapshot
-        self.groups: dict[tuple[str, Hashable, Codec], Group] = {}
+        self.audiences: dict[Hashable, dict[Codec, Audience]] = {}
+        """By entitlement and encoding."""
+        self.version = 0
+        """Counts the changes of the state, so that a snapshot can be known to be the newest."""
 
     def publish(self, render: Callable[[Any], Any]) -> None:
         """Deliver `render(entitlement)` to everybody; None means nothing for that entitlement.
 
-        Makes no system call and cannot block: the frames are appended, the flusher is told who has some.
+        Rendered once per entitlement, encoded once per encoding, framed once per spelling.
         """
-        statistics = self.bus.statistics
-        mark = self.bus.flusher.dirty.update
-        rendered: dict[Hashable, Any] = {}
-        for group in self.groups.values():
-            group.snapshot_frames = None
-            entitlement = group.entitlement
-            if entitlement in rendered:
-                payload = rendered[entitlement]
-            else:
-                payload = rendered[entitlement] = render(entitlement)
+        self.version += 1
+        for entitlement, audiences in self.audiences.items():
+            payload = render(entitlement)
             if payload is None:
                 continue
-            data = group.encode(payload)
-            for sink in group.sinks:
-                sink(data)
-            mark(group.outboxes)
-            statistics.published += 1
-            statistics.deliveries += len(group.sinks)
+            for codec, audience in audiences.items():
+                data = codec.encode_data(payload)
+                for group in audience.groups.values():
+                    group.deliver(group.frame(data))
 
     def changed(self) -> None:
-        """The state changed without anything to deliver: cached snapshots are no longer right."""
-        for group in self.groups.values():
-            group.snapshot_frames = None
+        """The state changed without anything to deliver: kept snapshots are no longer right."""
+        self.version += 1
+
+    def join(self, entitlement: Hashable, codec: Codec, wire_topic: str) -> Group:
+        """The group of such subscribers, made if they are the first."""
+        audiences = self.audiences.setdefault(entitlement, {})
+        audience = audiences.get(codec)
+        if audience is None:
+            audience = audiences[codec] = Audience(self, entitlement, codec)
+        group = audience.groups.get(wire_topic)
+        if group is None:
+            group = audience.groups[wire_topic] = Group(audience, wire_topic)
+        return group
+
+    def prune(self, group: Group) -> None:
+        """Forget a group without members."""
+        audience = group.audience
+        del audience.groups[group.wire_topic]
+        if not audience.groups:
+            audiences = self.audiences[audience.entitlement]
+            del audiences[audience.codec]
+            if not audiences:
+                del self.audiences[audience.entitlement]
+
+    def members(self) -> list[Subscription]:
+        """Everybody who holds the topic."""
+        return [
+            subscription
+            for audiences in self.audiences.values()
+            for audience in audiences.values()
+            for group in audience.groups.values()
+            for subscription in group.members
+        ]
 
 
 class Bus:
@@ -206,11 +293,9 @@ class Bus:
         topic = self.topics.get((controller, name))
         if topic is None:
             topic = self.topics[controller, name] = Topic(self, controller, name, snapshot)
-        key = (wire_topic, entitlement, codec)
-        group = topic.groups.get(key)
-        if group is None:
-            group = topic.groups[key] = Group(topic, wire_topic, entitlement, codec)
+        group = topic.join(entitlement, codec, wire_topic)
         subscription = Subscription(outbox, group, closed, ended)
+        self.flusher.settle()
         self.send_snapshot(subscription)
         group.add(subscription)
         outbox.subscriptions.add(subscription)
@@ -225,7 +310,7 @@ class Bus:
         """
         outbox = subscription.outbox
         for data in subscription.group.snapshot():
-            outbox.append(data)
+            outbox.put(data)
         if subscription in outbox.stale:
             del outbox.stale[subscription]
             subscription.undivert()
@@ -234,14 +319,18 @@ class Bus:
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; a topic without subscribers is forgotten."""
         group = subscription.group
-        topic = group.topic
+        outbox = subscription.outbox
+        topic = group.audience.topic
+        self.flusher.settle()
         group.remove(subscription)
-        subscription.outbox.subscriptions.discard(subscription)
-        subscription.outbox.stale.pop(subscription, None)
+        outbox.subscriptions.discard(subscription)
+        outbox.stale.pop(subscription, None)
+        if outbox.pending:  # the group that it leaves may be what would have had it flushed
+            self.flusher.dirty[outbox] = 1
         self.statistics.subscriptions -= 1
         if not group.members:
-            del topic.groups[group.wire_topic, group.entitlement, group.codec]
-            if not topic.groups:
+            topic.prune(group)
+            if not topic.audiences:
                 del self.topics[topic.controller, topic.name]
         if subscription.closed is not None:
             subscription.closed()
@@ -251,10 +340,9 @@ class Bus:
         topic = self.topics.get((controller, name))
         if topic is None:
             return
-        for group in list(topic.groups.values()):
-            for subscription in list(group.members):
-                if subscription.ended is not None:
-                    subscription.ended(subscription, reason)
+        for subscription in topic.members():
+            if subscription.ended is not None:
+                subscription.ended(subscription, reason)
 
     def leave(self, outbox: Outbox) -> None:
         """End every subscription of a connection."""

@@ -9,7 +9,8 @@ fault that ends the connection with 1007 and nothing more:
 * a top level that is not a map; keys that are not text; invalid UTF-8 and lone surrogates;
 * NaN and infinities, however written; numbers that a double cannot hold (integers beyond 64 bits that it
   can hold become floats);
-* nesting deeper than `nesting_max`; the decoders' own limits stop deeper input before it costs anything;
+* more than `values_max` values, keys not counted; nesting deeper than `nesting_max`; the decoders' own limits
+  stop deeper input before it costs anything;
 * types JSON does not have (dates, binary, extensions, regular expressions, object ids …);
 * duplicate keys in JSON and BSON. In MessagePack, where finding them would mean decoding twice, the last
   one wins; only one decoder ever sees a message, so nobody is told two different things.
@@ -33,6 +34,9 @@ from bson.errors import BSONError
 
 NESTING_MAX = 64
 """Default of how deep maps and arrays of a message may lie in each other; the container is 1."""
+
+VALUES_MAX = 10_000
+"""Default of how many values there may be in a message: taking it apart does not give way."""
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _JSON_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -61,6 +65,21 @@ class Codec(Protocol):
         """The payload of one frame."""
         ...
 
+    # Data of a subscription goes out under each spelling of its topic: what differs is encoded once for each
+    # spelling, the Data once for all of them.
+
+    def head(self, controller: str, topic: str) -> bytes:
+        """What a data message of this topic has before its Data."""
+        ...
+
+    def encode_data(self, data: Any) -> bytes:
+        """The Data of a message, to be put behind any `head`."""
+        ...
+
+    def data_message(self, head: bytes, data: bytes) -> bytes:
+        """The payload of one frame, equal to `encode` of Controller, Topic and Data in this order."""
+        ...
+
     def decode(self, message: bytes | str) -> dict[str, Any]:
         """The container of one received message.
 
@@ -76,8 +95,9 @@ class JsonCodec:
     encoding = Encoding.JSON
     is_text = True
 
-    def __init__(self, nesting_max: int = NESTING_MAX) -> None:
+    def __init__(self, nesting_max: int = NESTING_MAX, values_max: int = VALUES_MAX) -> None:
         self._nesting_max = nesting_max
+        self._values_max = values_max
 
     def encode(self, container: dict[str, Any]) -> bytes:
         """The payload of one text frame, UTF-8."""
@@ -86,15 +106,35 @@ class JsonCodec:
         except TypeError:
             return orjson.dumps(_with_64_bit_integers(container, -(2**63), 2**64 - 1))
 
+    def head(self, controller: str, topic: str) -> bytes:
+        """The object as far as the colon before Data's value."""
+        return orjson.dumps({"Controller": controller, "Topic": topic})[:-1] + b',"Data":'
+
+    def encode_data(self, data: Any) -> bytes:
+        """The value of Data."""
+        try:
+            return orjson.dumps(data)
+        except TypeError:
+            return orjson.dumps(_with_64_bit_integers(data, -(2**63), 2**64 - 1))
+
+    def data_message(self, head: bytes, data: bytes) -> bytes:
+        """The object, closed."""
+        return b"%b%b}" % (head, data)
+
     def decode(self, message: bytes | str) -> dict[str, Any]:
         """The container; duplicate keys are refused."""
         if not isinstance(message, str):
             raise MalformedMessage("binary message on a text protocol")
+        if (
+            message.count(",") >= self._values_max
+            and _JSON_TEXT.sub("", message).count(",") >= self._values_max
+        ):
+            raise MalformedMessage("too many values")  # found before they are made
         try:
             container = orjson.loads(message)
         except orjson.JSONDecodeError as error:
             raise MalformedMessage(f"not JSON: {error}") from None
-        keys = _inspect(container, self._nesting_max)
+        keys = _inspect(container, self._nesting_max, self._values_max)
         # Every key has its colon. Equal counts prove that no key was given twice without a second look;
         # colons inside text make the counts differ too, so then they are counted without text.
         if message.count(":") != keys and _JSON_TEXT.sub("", message).count(":") != keys:
@@ -108,8 +148,9 @@ class MessagePackCodec:
     encoding = Encoding.MESSAGEPACK
     is_text = False
 
-    def __init__(self, nesting_max: int = NESTING_MAX) -> None:
+    def __init__(self, nesting_max: int = NESTING_MAX, values_max: int = VALUES_MAX) -> None:
         self._nesting_max = nesting_max
+        self._values_max = values_max
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder()
 
@@ -120,6 +161,22 @@ class MessagePackCodec:
         except OverflowError:
             return self._encoder.encode(_with_64_bit_integers(container, -(2**63), 2**64 - 1))
 
+    def head(self, controller: str, topic: str) -> bytes:
+        """A map of three entries as far as the key of the third."""
+        encode = self._encoder.encode
+        return b"\x83" + b"".join(map(encode, ("Controller", controller, "Topic", topic, "Data")))
+
+    def encode_data(self, data: Any) -> bytes:
+        """The value of the third entry."""
+        try:
+            return self._encoder.encode(data)
+        except OverflowError:
+            return self._encoder.encode(_with_64_bit_integers(data, -(2**63), 2**64 - 1))
+
+    def data_message(self, head: bytes, data: bytes) -> bytes:
+        """The map."""
+        return head + data
+
     def decode(self, message: bytes | str) -> dict[str, Any]:
         """The container; of duplicate keys the last one wins."""
         if isinstance(message, str):
@@ -129,7 +186,7 @@ class MessagePackCodec:
         except (msgspec.DecodeError, RecursionError, ValueError, TypeError, OverflowError) as error:
             # ValueError: invalid UTF-8 or a timestamp out of range; TypeError: a key that cannot be one.
             raise MalformedMessage(f"not MessagePack: {error}") from None
-        _inspect(container, self._nesting_max)
+        _inspect(container, self._nesting_max, self._values_max)
         return container  # type: ignore[no-any-return]
 
 
@@ -139,8 +196,9 @@ class BsonCodec:
     encoding = Encoding.BSON
     is_text = False
 
-    def __init__(self, nesting_max: int = NESTING_MAX) -> None:
+    def __init__(self, nesting_max: int = NESTING_MAX, values_max: int = VALUES_MAX) -> None:
         self._nesting_max = nesting_max
+        self._values_max = values_max
 
     def encode(self, container: dict[str, Any]) -> bytes:
         """The payload of one binary frame. A NUL, which no BSON name can hold, is left out of names."""
@@ -148,6 +206,19 @@ class BsonCodec:
             return bson.encode(container)
         except (OverflowError, BSONError):
             return bson.encode(_without_nul_names(_with_64_bit_integers(container, -(2**63), 2**63 - 1)))
+
+    def head(self, controller: str, topic: str) -> bytes:
+        """The first two elements, without the document's length before them."""
+        return self.encode({"Controller": controller, "Topic": topic})[_BSON_LENGTH:-1]
+
+    def encode_data(self, data: Any) -> bytes:
+        """The element Data: its type, name and value."""
+        return self.encode({"Data": data})[_BSON_LENGTH:-1]
+
+    def data_message(self, head: bytes, data: bytes) -> bytes:
+        """The document."""
+        length = _BSON_LENGTH + len(head) + len(data) + 1
+        return b"%b%b%b\0" % (length.to_bytes(_BSON_LENGTH, "little"), head, data)
 
     def decode(self, message: bytes | str) -> dict[str, Any]:
         """The container; duplicate keys are refused."""
@@ -161,7 +232,7 @@ class BsonCodec:
             # The last three come from values that the library tries to turn into objects (dates, patterns).
             raise MalformedMessage(f"not BSON: {error}") from None
         container: dict[str, Any] = _plain(document, self._nesting_max)
-        _inspect(container, self._nesting_max)
+        _inspect(container, self._nesting_max, self._values_max)
         return container
 
 
@@ -174,13 +245,16 @@ class _Document(dict[str, Any]):
         super().__setitem__(name, value)
 
 
+_BSON_LENGTH = 4
+"""Bytes that give a document's length; its elements follow, and a zero."""
+
 _BSON_OPTIONS: CodecOptions[Any] = CodecOptions(document_class=_Document)
 
 
-def codecs(nesting_max: int = NESTING_MAX) -> dict[Encoding, Codec]:
+def codecs(nesting_max: int = NESTING_MAX, values_max: int = VALUES_MAX) -> dict[Encoding, Codec]:
     """One codec for each encoding."""
-    kinds: tuple[Callable[[int], Codec], ...] = (JsonCodec, BsonCodec, MessagePackCodec)
-    made = [kind(nesting_max) for kind in kinds]
+    kinds: tuple[Callable[[int, int], Codec], ...] = (JsonCodec, BsonCodec, MessagePackCodec)
+    made = [kind(nesting_max, values_max) for kind in kinds]
     return {codec.encoding: codec for codec in made}
 
 
@@ -193,11 +267,11 @@ def choose_encoding(offered: Sequence[str]) -> Encoding | None:
     return None
 
 
-def _inspect(container: Any, nesting_max: int) -> int:
-    """Check types, numbers, keys and nesting level by level; return the number of keys at all levels."""
+def _inspect(container: Any, nesting_max: int, values_max: int) -> int:
+    """Check types, numbers, keys, nesting and size level by level; return how many keys there are."""
     if type(container) is not dict:
         raise MalformedMessage("not a map")
-    keys = 0
+    keys = values_seen = 0
     level: list[Any] = [container]
     for _ in range(nesting_max):
         below: list[Any] = []
@@ -210,6 +284,9 @@ def _inspect(container: Any, nesting_max: int) -> int:
                 values = node.values()
             else:
                 values = node
+            values_seen += len(values)
+            if values_seen > values_max:
+                raise MalformedMessage("too many values")
             for value in values:
                 kind = type(value)
                 if kind in _SCALARS:
