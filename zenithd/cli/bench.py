@@ -22,7 +22,10 @@ app = typer.Typer(
 )
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Only the rows that decide; at most four minutes on two cores.")
+    bool,
+    typer.Option(
+        "--quick", help="Only the rows that decide; at most four minutes on two cores, without --peers."
+    ),
 ]
 JsonFileOption = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.", show_default=False)

@@ -52,7 +52,8 @@ def ports_of(process: int, folder: Path) -> tuple[int, int]:
                 ports = json.loads(file.read_text())
             except ValueError:
                 continue  # not written to its end
-            return tuple(int(ports[kind][0].rpartition(":")[2]) for kind in ("nats", "websocket"))
+            own, websocket = (int(ports[kind][0].rpartition(":")[2]) for kind in ("nats", "websocket"))
+            return own, websocket
         time.sleep(0.01)
     sys.exit("nats-server did not start")
 

@@ -1,7 +1,7 @@
-"""The `picows` library, its core interface.
+"""The `picows` library: its core interface, on uvloop; a loop of sends, as in its example of a broadcast.
 
-With uvloop's own transports (`use_aiofastnet=False`), which gather what is written in one turn of the loop
-and write it at once; the transports that picows takes otherwise make a system call for every message.
+Every message is a system call of its own: the library sends at once whatever it is given, and has no way to
+gather (tarasko/picows, issue 73).
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ async def main() -> None:
         "127.0.0.1",
         0,
         websocket_handshake_timeout=None,
-        use_aiofastnet=False,
         backlog=4096,
     )
     listening(server.sockets[0].getsockname()[1])

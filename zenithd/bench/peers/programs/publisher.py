@@ -12,7 +12,7 @@ import itertools
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -43,7 +43,7 @@ class Publisher:
         self._breathe = breathe
         self._sleep = sleep
         self._messages = Messages(TOPICS)
-        self._prepared = iter(())
+        self._prepared: Iterator[tuple[int, bytes]] = iter(())
 
     async def execute(self, line: str) -> None:
         """Execute one line."""

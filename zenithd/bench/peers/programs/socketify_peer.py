@@ -13,7 +13,7 @@ import asyncio
 from publisher import TOPICS, Publisher, listening, numbers_in, obey, raise_file_limit
 from socketify import App, AppListenOptions, OpCode, WebSocket
 
-IDLE_SECONDS = 0.001
+IDLE_SECONDS = 0.005
 
 ports: list[int] = []
 
