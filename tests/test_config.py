@@ -482,3 +482,52 @@ def test_reload_keeps_what_needs_a_restart(file: Path) -> None:
 def test_nothing_changed(file: Path) -> None:
     old, new = changed(file, "[server]\n", "# a comment\n[server]\n")
     assert not diff_live(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[server]\n\nbacklog = " + "9" * 5_000,
+            "config.toml:3: expected numbers of a few digits; shorten the number",
+        ),
+        (
+            "[limits]\nnesting_max = 0x1" + "0" * 5_000,
+            "config.toml:2: limits.nesting_max: expected a whole number from 4 to 500, found 0x1" + "0" * 57,
+        ),
+        (
+            "[server]\nlisten = " + "[" * 400 + "]" * 400,
+            "config.toml:2: server.listen: expected HOST:PORT, found [[[[[[[[[[[[[[[[…]]]]]]]]]]]]]]]]",
+        ),
+        (
+            '[server]\ntls_certificate = "' + "a" * 5_000 + '"',
+            "config.toml:2: server.tls_certificate: expected a file that exists, found",
+        ),
+        (
+            '[server]\nstate_directory = "a\\u0000"',
+            "config.toml:2: server.state_directory: expected a folder",
+        ),
+        ('[server]\nlisten = "a\\u0000b:80"', "config.toml:2: server.listen: expected HOST:PORT, found"),
+        ('[server]\nlisten = "a..b:80"', "config.toml:2: server.listen: expected HOST:PORT, found"),
+    ],
+)
+def test_extreme_values_are_mistakes_like_others(file: Path, text: str, expected: str) -> None:
+    """Each of these was a traceback once, when the file was read or when the daemon started."""
+    (first, *_) = problems(file, text)
+    assert first.startswith(expected)
+
+
+def test_a_path_of_a_plugin_without_meaning(file: Path) -> None:
+    class Replay(PluginConfig, frozen=True):
+        file: Path = Path()
+
+    file.write_text('[plugins.x]\nfile = "a\\u0000"\n')
+    with pytest.raises(ConfigError, match=r"config.toml:2: plugins.x.file: expected a path, found"):
+        load(file).parse_section("x", Replay)
+
+
+@pytest.mark.parametrize("levels", range(300, 520, 5))
+def test_no_depth_is_a_traceback(file: Path, levels: int) -> None:
+    """Tables and lists as deep as the parser goes, and a little deeper."""
+    for opening, closing in (("[", "]"), ("{a=", "}")):
+        assert problems(file, f"x = {opening * levels}1{closing * levels}")

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import structlog.testing
 import trio
@@ -158,15 +159,56 @@ async def test_groups_from_nurseries_are_described_by_their_first_member(
     assert record.last.reason.endswith(", and 1 more")
 
 
-async def test_keyboard_interrupt_is_not_a_plugins_failure(
+async def test_keyboard_interrupt_raised_by_a_source_is_its_failure(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def interrupted(attempt: Attempt) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(BaseExceptionGroup) as caught:
-        await run_to_the_end(interrupted)
-    assert caught.value.split(KeyboardInterrupt)[1] is None
+    record = await run_to_the_end(interrupted)
+    assert "KeyboardInterrupt" in record.last.reason
+    assert len(record.attempts) == 4
+
+
+async def test_source_that_cancels_the_nursery_above_it_harms_nobody_else(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def cancel_parent(attempt: Attempt) -> None:
+        attempt.declared()
+        nursery = trio.lowlevel.current_task().parent_nursery
+        assert nursery is not None
+        nursery.cancel_scope.cancel()
+        await trio.sleep_forever()
+
+    record, sound = Record(cancel_parent), Record(declare_and_wait)
+    async with trio.open_nursery() as host, trio.open_nursery() as supervision:
+        for each in (record, sound):
+            supervision.start_soon(supervise, each.supervised(), SETTINGS, random.Random(1), host)
+        await trio.sleep(1000)
+        assert record.last.reason.endswith("it cancelled the nursery in which it ran")
+        assert len(record.attempts) == 4
+        assert len(sound.attempts) == 1
+        assert not host.cancel_scope.cancel_called
+        supervision.cancel_scope.cancel()
+        host.cancel_scope.cancel()
+
+
+async def test_stray_cancellation_stays_with_the_source_that_raises_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def raise_an_old_one(attempt: Attempt) -> None:
+        kept: list[BaseException] = []
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled as cancelled:
+                kept.append(cancelled)
+        raise kept[0]
+
+    record = await run_to_the_end(raise_an_old_one)
+    assert record.last.state is PluginState.IMPAIRED
+    assert len(record.attempts) == 4
 
 
 async def test_pauses_double_with_jitter_up_to_the_maximum(autojump_clock: trio.testing.MockClock) -> None:
@@ -226,6 +268,60 @@ async def test_line_of_the_innermost_task_is_named(autojump_clock: trio.testing.
     record = await run_to_the_end(hang)
     line = wait_within.__code__.co_firstlineno + 1
     assert f"it waits in {PLACE}:{line}" in record.last.reason
+
+
+async def test_start_deadline_is_told_before_the_source_has_stopped(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def stop_slowly(attempt: Attempt) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(4)
+
+    record = Record(stop_slowly)
+    async with supervised_beside(record):
+        await trio.sleep(SETTINGS.start_seconds_max + 0.1)
+        assert record.last.state is PluginState.IMPAIRED
+        assert "did not start within 10 s; it waits in" in record.last.reason
+
+
+async def test_silent_source_is_told_named_and_started_again(autojump_clock: trio.testing.MockClock) -> None:
+    async def fall_silent(attempt: Attempt) -> None:
+        attempt.declared()
+        for _ in range(10):
+            attempt.activity += 1
+            await trio.sleep(2)
+        await trio.sleep_forever()
+
+    record = Record(fall_silent)
+    settings = msgspec.structs.replace(SETTINGS, silence_seconds_max=3.0)
+    async with trio.open_nursery() as host:
+        host.start_soon(supervise, record.supervised(), settings, random.Random(1), host)
+        await trio.sleep(20.9)
+        assert record.states()[-1] is PluginState.INITIALISING
+        await trio.sleep(0.2)
+        assert record.states()[-1] is PluginState.IMPAIRED
+        assert f"brought nothing for 3 s; it waits in {PLACE}:" in record.last.reason
+        await trio.sleep(5)
+        assert len(record.attempts) == 2
+        host.cancel_scope.cancel()
+
+
+async def test_silence_is_no_fault_where_nothing_is_expected(autojump_clock: trio.testing.MockClock) -> None:
+    record, expected = Record(declare_and_wait), False
+    source = msgspec.structs.replace(record.supervised(), expects_events=lambda: expected)
+    settings = msgspec.structs.replace(SETTINGS, silence_seconds_max=3.0)
+    async with trio.open_nursery() as host:
+        host.start_soon(supervise, source, settings, random.Random(1), host)
+        await trio.sleep(1000)
+        expected = True
+        await trio.sleep(2.9)
+        assert record.states()[-1] is PluginState.INITIALISING
+        await trio.sleep(0.2)
+        assert record.states()[-1] is PluginState.IMPAIRED
+        host.cancel_scope.cancel()
 
 
 async def test_declared_source_may_take_its_time(autojump_clock: trio.testing.MockClock) -> None:

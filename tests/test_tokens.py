@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from zenithd.config import ConfigError
-from zenithd.tokens import Claims, TokenFault, TokenSigner, load_key
+from zenithd.tokens import TOKENS_KNOWN_MAX, Claims, TokenFault, TokenSigner, load_key
 
 KEY = bytes(range(32))
 NOW = 1_790_000_000_123_456_789
@@ -163,3 +163,27 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(ConfigError, match="expected a file that the daemon may read and make"):
         load_key(tmp_path / "var")
+
+
+def test_a_token_that_is_known_ends_at_the_same_moment() -> None:
+    signer = TokenSigner(KEY, lifetime_seconds=60)
+    issued = signer.issue("anna", (), NOW)
+    for moment in (NOW, issued.expiry - SECOND):
+        assert isinstance(signer.verify(issued.text, moment), Claims)
+    assert signer.verify(issued.text, issued.expiry) is TokenFault.EXPIRED
+    assert signer.verify(issued.text, NOW - 6 * SECOND) is TokenFault.NOT_YET
+    assert isinstance(signer.verify(issued.text, NOW), Claims)
+
+
+def test_more_tokens_than_are_remembered() -> None:
+    signer = TokenSigner(KEY, lifetime_seconds=60)
+    first = signer.issue("first", (), NOW).text
+    assert isinstance(signer.verify(first, NOW), Claims)
+    for number in range(TOKENS_KNOWN_MAX):
+        found = signer.verify(signer.issue(f"user{number}", (), NOW).text, NOW)
+        assert isinstance(found, Claims)
+        assert found.user == f"user{number}"
+    assert len(signer._known) == TOKENS_KNOWN_MAX
+    found = signer.verify(first, NOW)
+    assert isinstance(found, Claims)
+    assert found.user == "first"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import FrameType, ModuleType
 
 import pytest
@@ -149,3 +152,48 @@ async def test_thread_ends_with_the_task() -> None:
         nursery.cancel_scope.cancel()
     await trio.to_thread.run_sync(thread.join, 10)
     assert not thread.is_alive()
+
+
+async def test_the_loop_tells_how_late_it_turns(autojump_clock: trio.testing.MockClock) -> None:
+    """A beat is as late as the loop was held when it was due."""
+    late: list[float] = []
+    held = [0.0]
+    now = autojump_clock.current_time  # the watching thread asks too, outside of trio
+    watchdog = Watchdog(1.0, {}, lambda _stall: None, late=late.append, monotonic=lambda: now() + held[0])
+    with trio.move_on_after(1.1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watchdog.run)
+            await trio.sleep(0.6)
+            held[0] = 0.2
+    assert late == pytest.approx([0.0, 0.0, 0.2, 0.0])
+
+
+HELD = """
+import sys, time, trio
+from zenithd.watchdog import Watchdog
+
+async def main():
+    watchdog = Watchdog(0.2, {}, lambda stall: None, trace=sys.stderr)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.run)
+        await trio.sleep(0.5)
+        await hold_the_lock()
+        await trio.sleep(0.5)
+        nursery.cancel_scope.cancel()
+
+async def hold_the_lock():
+    began, size = time.monotonic(), 10**6
+    while time.monotonic() - began < 1.0:  # one call of foreign code that lasts long enough
+        size, began = size * 2, time.monotonic()
+        sum(range(size))
+
+trio.run(main)
+"""
+
+
+def test_code_that_keeps_the_interpreters_lock_is_named_too(tmp_path: Path) -> None:
+    program = tmp_path / "holder.py"
+    program.write_text(HELD)
+    ran = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120, check=True)
+    assert "Timeout (0:00:00.275" in ran.stderr
+    assert re.search(r'holder.py", line \d+ in hold_the_lock', ran.stderr)

@@ -15,8 +15,8 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `markets`: from a source's batch to frames in outboxes.
 * `controllers`: answer requests and open subscriptions, one module per Zenith controller.
 * `server`: the port: HTTP, TLS, WebSocket connections.
-* `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics`, `status`, `reloading`: what operators
-  touch.
+* `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics` (`collectors`, `open_files`), `status`
+  (`report`), `reloading`, `service_manager`: what operators touch.
 * `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
 * `app`: the composition root. `cli`: the commands.
 * `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.

@@ -6,10 +6,10 @@ cannot abandon a task that ignores its cancellation), then the services, the con
 
 from __future__ import annotations
 
-import gc
 import os
 import random
-import ssl
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -30,11 +30,13 @@ from zenithd.controllers.market import MarketController
 from zenithd.controllers.zenith import ZenithController
 from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_file
 from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.garbage import SetAside
 from zenithd.history.schema import StoreRefused
 from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
 from zenithd.logs import configure_logs, set_level
 from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
 from zenithd.metrics import Metrics
+from zenithd.open_files import connections_possible, file_limit, file_shortage
 from zenithd.plugin.interfaces import Clock
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
@@ -45,12 +47,13 @@ from zenithd.reloading import Reloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
 from zenithd.server.services import Services
-from zenithd.server.tls import BadCertificate, Certificate, load, make_context
+from zenithd.server.tls import BadCertificate, Certificate, Tls, expiry_reason
+from zenithd.service_manager import of_this_process
 from zenithd.sessions.limits import AddressLimits, LimitSettings
 from zenithd.sessions.rate import Rate
 from zenithd.sources import Sources
 from zenithd.state_lock import lock_state
-from zenithd.status import Status, describe_plugin
+from zenithd.status import Status, Surroundings, describe_plugin
 from zenithd.supervisor import SupervisionSettings, supervise
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.watchdog import Stall, Watchdog
@@ -64,6 +67,9 @@ from zenithd.wire.settings import SessionSettings, Transport
 LISTEN_AFTER_SECONDS_MAX = 3.0
 """How long listening may wait for the sources to declare their markets. A connection's list of feeds is
 fixed for its life (zenith-websocket 2.4), so an early client would never see a market declared later."""
+
+SWITCH_SECONDS = 0.0005
+"""How long another thread may keep the interpreter from the loop."""
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -105,6 +111,7 @@ class Daemon:
             log,
         )
         self.history.on_failure = self.metrics.history_failures.inc
+        self.history.on_lost = self.metrics.history_lost.inc
         self.markets = Markets(_market_settings(config), self.bus, self.history, self.metrics, clock.now, log)
         self.markets.on_unlisted = self._unlisted
         self.address_limits = AddressLimits(_address_limits(config))
@@ -133,9 +140,11 @@ class Daemon:
             self.authentication,
             self.metrics,
         )
+        self._settings = self._session_settings()  # one for all sessions
         self.tls = _make_tls(config)
+        self.service_manager = of_this_process()
         self.sources = Sources(plugins, self.markets, self.metrics, clock, self.http, self.state)
-        self.status = Status(self.markets, lambda: plugins.plugins, self.metrics, self.sources.waiting_for)
+        self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
         self.listener = Listener(
             self.services, self._make_session, self.status.routes(), self.address_limits, self.tls
         )
@@ -143,11 +152,23 @@ class Daemon:
         self._reloading: Reloader | None = None
         self._authenticators()
 
+    def _surroundings(self) -> Surroundings:
+        tls = self.tls
+        return Surroundings(
+            name=lambda: self.config.server.name,
+            plugins=lambda: self.plugins.plugins,
+            waiting_for=self.sources.waiting_for,
+            connections=lambda: self.listener.connections,
+            connections_max=lambda: connections_possible(self.config.limits.connections_max, file_limit()),
+            operators=lambda: self.config.server.operators,
+            certificate_expires=None if tls is None else lambda: tls.expires.timestamp(),
+        )
+
     # Sessions
 
     def _make_session(self, codec: Codec, peer: Peer, login: Login | None, rate: Rate) -> Session:
         transport = Transport(secure=peer.secure, loopback=peer.is_loopback)
-        return Session(codec, self._session_settings(), transport, rate.admit, login, trio.current_time())
+        return Session(codec, self._settings, transport, rate.admit, login, trio.current_time())
 
     def _session_settings(self) -> SessionSettings:
         services, limits = self.services, self.services.limits
@@ -183,6 +204,14 @@ class Daemon:
 
     # Reloading
 
+    def reload(self) -> bool:
+        """Read the configuration again because somebody asked for it; True if it was taken over."""
+        with self.service_manager.reloading():
+            return self._reloader().reload()
+
+    def _count_reload(self, taken_over: bool) -> None:
+        self.metrics.reloads.labels("taken over" if taken_over else "refused").inc()
+
     def take_over(self, config: Config) -> None:
         """Use a changed configuration; a problem raises before anything has changed."""
         for source in self.sources.brought:
@@ -190,12 +219,13 @@ class Daemon:
         accounts = load_accounts(config, self.state)
         if self.tls is not None and config.tls_files is not None:
             try:
-                load(self.tls, Certificate(*config.tls_files))
+                self.tls.load(Certificate(*config.tls_files))
             except BadCertificate as error:
                 raise config.error(
                     "server.tls_certificate", "a certificate and its key", str(error)
                 ) from None
         self.config = config
+        self.look_around()
         self.services.use(config)
         self.address_limits.use(_address_limits(config))
         self.flusher.slice_seconds = config.fanout.slice_seconds
@@ -203,9 +233,17 @@ class Daemon:
         for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
-        settings = self._session_settings()
+        self._settings = self._session_settings()
         for connection in list(self.listener.connections):
-            connection.configuration_changed(settings)
+            connection.configuration_changed(self._settings)
+
+    def look_around(self) -> None:
+        """Warn of what will become a fault one day."""
+        shortage = file_shortage(self.config.limits.connections_max, file_limit())
+        if shortage is not None:
+            log.warning("too few open files for so many connections", reason=shortage)
+        if self.tls is not None and (reason := expiry_reason(self.tls.expires, time.time())) is not None:
+            log.warning("the TLS certificate must be renewed", reason=reason)
 
     # Running
 
@@ -223,14 +261,17 @@ class Daemon:
             started: called when they are served.
         """
         grace = self.config.server.shutdown_grace_seconds
+        self.look_around()
         await self._open_history()
         async with self.http, trio.open_nursery() as host:
             async with trio.open_nursery() as services:
                 services.start_soon(self.history.run, name="history")
                 services.start_soon(self.flusher.run, name="fan-out")
+                services.start_soon(self.services.turns.serve, name="turns of clients")
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
                 services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
                 services.start_soon(self._watchdog().run, name="watchdog")
+                services.start_soon(self.service_manager.run_watchdog, name="signs of life")
                 for feed in self.sources.feeds.values():
                     services.start_soon(feed.run, name=f"markets of {feed.name}")
                 async with trio.open_nursery() as supervisors:
@@ -246,8 +287,9 @@ class Daemon:
                     await self._wait_declared()
                     await self._serve(sockets, signals, started, grace)
                     supervisors.cancel_scope.cancel()
+                    sources_deadline = trio.current_time() + grace
                 services.cancel_scope.cancel()  # the history writes what waits when it is cancelled
-            await leave_behind(host, grace)
+            await leave_behind(host, sources_deadline)
 
     async def _open_history(self) -> None:
         try:
@@ -256,9 +298,18 @@ class Daemon:
             raise ConfigError(
                 str(self.history.path), None, "", "a history store of this version", str(error)
             ) from None
+        if (stop := self.history.unclean_stop) is not None:
+            self.metrics.history_unclean_stops.inc()
+            self.metrics.history_unwritten.inc(stop.trades_unwritten or 0)
 
     def _watchdog(self) -> Watchdog:
-        return Watchdog(self.config.plugin_host.watchdog_seconds, self.plugins.packages, self.stalled)
+        return Watchdog(
+            self.config.plugin_host.watchdog_seconds,
+            self.plugins.packages,
+            self.stalled,
+            late=self.metrics.loop_lag.observe,
+            trace=sys.__stderr__,
+        )
 
     async def _wait_declared(self) -> None:
         with trio.move_on_after(LISTEN_AFTER_SECONDS_MAX):
@@ -286,8 +337,11 @@ class Daemon:
                     listeners.start_soon(self._reload_on_change, name="configuration watcher")
                     if started is not None:
                         started(self._start_info(address))
+                    _settle_down()
                     log.info("serving", address=address)
-                    await wait_stop_signal(signals, self._reloader().reload)
+                    self.service_manager.ready(f"serving at {address}")
+                    await wait_stop_signal(signals, self.reload)
+                    self.service_manager.stopping()
                     listeners.cancel_scope.cancel()
                 log.info("stopping")
                 self.listener.close_all(1012, "restarting")
@@ -299,7 +353,7 @@ class Daemon:
 
     def _reloader(self) -> Reloader:
         if self._reloading is None:
-            self._reloading = Reloader(self.config, self.take_over)
+            self._reloading = Reloader(self.config, self.take_over, self._count_reload)
         return self._reloading
 
     async def _reload_on_change(self) -> None:
@@ -344,9 +398,16 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
             if plugin.state is PluginState.BROKEN:
                 log.error("plugin is broken", plugin=plugin.name, reason=plugin.reason)
         daemon = Daemon(config, plugins, SystemClock())
-        gc.collect()
-        gc.freeze()  # start-up objects live as long as the process: collections need not look at them
         await daemon.run(sockets, signals, started)
+
+
+def _settle_down() -> None:
+    """Arrange the interpreter for a loop that must never be held up for long."""
+    # What start-up made, markets with all they list too, lives as long as the process: a full collection that
+    # looked at it would stand still for a tenth of a second; with many connections, for much longer.
+    SetAside().start()
+    # How long a thread that reads history or checks a password may go on once the loop wants to run.
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 async def _bind(config: Config) -> list[trio.SocketListener]:
@@ -362,11 +423,11 @@ async def _bind(config: Config) -> list[trio.SocketListener]:
         raise config.listen_error(error) from None
 
 
-def _make_tls(config: Config) -> ssl.SSLContext | None:
+def _make_tls(config: Config) -> Tls | None:
     if config.tls_files is None:
         return None
     try:
-        return make_context(Certificate(*config.tls_files))
+        return Tls(Certificate(*config.tls_files))
     except BadCertificate as error:
         raise config.error("server.tls_certificate", "a certificate and its key", str(error)) from None
 
@@ -391,6 +452,7 @@ def _address_limits(config: Config) -> LimitSettings:
     return LimitSettings(
         connections_max=limits.connections_max,
         connections_per_address_max=limits.connections_per_address_max,
+        connections_per_minute=limits.connections_per_minute,
         logins_per_minute=limits.logins_per_minute,
         failed_logins_per_minute=limits.failed_logins_per_minute,
     )
@@ -400,6 +462,7 @@ def _supervision(config: Config) -> SupervisionSettings:
     host = config.plugin_host
     return SupervisionSettings(
         start_seconds_max=host.start_seconds_max,
+        silence_seconds_max=host.silence_seconds_max,
         backoff_seconds_min=host.backoff_seconds_min,
         backoff_seconds_max=host.backoff_seconds_max,
         restarts_max=host.restarts_max,

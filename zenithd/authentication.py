@@ -1,10 +1,12 @@
 """Checks logins: tokens of our own, passwords, and whatever the authenticator plugins know.
 
-Passwords are hashed in threads, as many as the operator allows; everything else is immediate.
+Passwords are hashed in threads of low priority, as many as the operator allows; everything else is
+immediate, a password that was right before too.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +17,7 @@ from zenithd.accounts import Accounts
 from zenithd.authority.access import Access
 from zenithd.metrics import Metrics
 from zenithd.plugin.interfaces import Authenticator, Clock, Credentials
+from zenithd.quiet_threads import QuietThreads
 from zenithd.rare_log import RareLog
 from zenithd.server.head import Head, Peer
 from zenithd.sessions.limits import AddressLimits, address_group
@@ -54,7 +57,7 @@ class Authentication:
         self._results = {
             result: metrics.logins.labels(result) for result in ("success", "rejected", "limited")
         }
-        self._threads = trio.CapacityLimiter(settings.hashing_threads)
+        self._threads = QuietThreads(settings.hashing_threads, "passwords")
         self._call_seconds_max = settings.call_seconds_max
         self._limited = RareLog(structlog.stdlib.get_logger(__name__), "login limited")
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
@@ -126,10 +129,14 @@ class Authentication:
         if user is None or password is None:
             return None
         accounts, address = self.accounts, address_group(peer.address)
-        async with self._threads:
+        if accounts.is_known_good(user, password, peer.is_loopback):
+            return self._issue(user, request.scopes)  # whoever guesses does not hold up those who know
+        async with self._threads.room:
             if not self._limits.may_fail(address, trio.current_time()):
                 return None
-            right = await trio.to_thread.run_sync(accounts.check_password, user, password, peer.is_loopback)
+            right = await self._threads.run(
+                partial(accounts.check_password, user, password, peer.is_loopback)
+            )
             if not right:  # counted before the next one that waits is looked at
                 self._limits.login_failed(address, trio.current_time())
         return self._issue(user, request.scopes) if right else None

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
+from zenithd import __version__
 from zenithd.bus import Bus, Flusher
+from zenithd.collectors import FanOutCollector, FeedCollector, FeedReading, ProcessCollector, TurnsCollector
+from zenithd.turns import Turns
 
 LATENCY_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
@@ -24,6 +31,8 @@ class Metrics:
     """All instruments of one daemon."""
 
     def __init__(self) -> None:
+        # They would double the page, and process_start_time_seconds says the same.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         registry = self.registry
         self.connections = Gauge("zenithd_connections", "Open WebSocket connections.", registry=registry)
@@ -65,17 +74,44 @@ class Metrics:
         self.inbound_depth = Gauge(
             "zenithd_inbound_events", "Events waiting to be applied.", ["plugin"], registry=registry
         )
+        self.pages_repeated = Counter(
+            "zenithd_pages_repeated", "Pages shown again instead of made anew.", registry=registry
+        )
         self.loop_stalls = Counter(
             "zenithd_loop_stalls", "Times the event loop did not turn in time.", ["plugin"], registry=registry
         )
         self.history_failures = Counter(
             "zenithd_history_failures", "Writes that the history store refused.", registry=registry
         )
+        self.history_lost = Counter(
+            "zenithd_history_trades_lost",
+            "Trades not stored: the disk refused for too long, or no column holds them.",
+            registry=registry,
+        )
+        self.history_unclean_stops = Counter(
+            "zenithd_history_unclean_stops",
+            "1 if the daemon before this one did not end in order.",
+            registry=registry,
+        )
+        self.history_unwritten = Counter(
+            "zenithd_history_trades_unwritten",
+            "Trades that the daemon before this one had sent and not stored when it was killed.",
+            registry=registry,
+        )
         self.flush_seconds = Histogram(
             "zenithd_flush_seconds",
             "From beginning to apply what is queued to the end of the first flush slice.",
             buckets=LATENCY_BUCKETS,
             registry=registry,
+        )
+        self.loop_lag = Histogram(
+            "zenithd_loop_lag_seconds",
+            "How late the event loop came back to a task that sleeps, looked at several times a second.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.reloads = Counter(
+            "zenithd_reloads", "Changed configurations and certificates read.", ["result"], registry=registry
         )
         self.path_seconds = Histogram(
             "zenithd_path_seconds",
@@ -85,13 +121,56 @@ class Metrics:
             registry=registry,
         )
 
+        # A counter that appears with its first event shows no increase: Prometheus needs the zero before it.
+        for result in ("taken over", "refused"):
+            self.reloads.labels(result)
+        for code in ("1000", "1001", "1006", "1008", "1009", "1011", "1012"):
+            self.closed.labels(code)
+        self.loop_stalls.labels("zenithd")
+        Gauge("zenithd_build_info", "1; the label is what runs.", ["version"], registry=registry).labels(
+            __version__
+        ).set(1)
+        registry.register(ProcessCollector())
+
     def watch(self, bus: Bus, flusher: Flusher) -> None:
         """Export the counters of the fan-out."""
-        self.registry.register(_FanOutCollector(bus, flusher))
+        self.registry.register(FanOutCollector(bus, flusher))
 
-    def watch_gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
-        """Export a value that is read when somebody asks."""
-        Gauge(name, documentation, registry=self.registry).set_function(read)
+    def watch_turns(self, turns: Turns) -> None:
+        """Export what is done for clients, and the number of tasks."""
+        self.registry.register(TurnsCollector(turns))
+
+    def watch_feeds(self, read: Callable[[], Iterable[FeedReading]]) -> None:
+        """Export how the feeds are, asked for whenever somebody looks."""
+        self.registry.register(FeedCollector(read))
+
+    def watch_daemon(
+        self,
+        *,
+        ready: Callable[[], float],
+        history_healthy: Callable[[], float],
+        connections_max: Callable[[], float],
+    ) -> None:
+        """Export what is so at the moment when somebody looks."""
+        gauges = (
+            ("zenithd_ready", "1 while /health/ready says so.", ready),
+            ("zenithd_history_healthy", "1 while the history store takes writes.", history_healthy),
+            (
+                "zenithd_connections_max",
+                "Connections that are let in: limits.connections_max, or what open files allow.",
+                connections_max,
+            ),
+        )
+        for name, documentation, read in gauges:
+            Gauge(name, documentation, registry=self.registry).set_function(read)
+
+    def watch_certificate(self, expires: Callable[[], float]) -> None:
+        """Export when the TLS certificate ends, in seconds since 1970."""
+        Gauge(
+            "zenithd_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate that new connections are shown ends; only with TLS.",
+            registry=self.registry,
+        ).set_function(expires)
 
     def render(self) -> bytes:
         """The text that Prometheus scrapes."""
@@ -104,37 +183,12 @@ class Metrics:
             yield family.name + suffix, family.documentation
 
 
-class _FanOutCollector(Collector):
-    """Reads the plain integers of the bus and the flusher."""
-
-    def __init__(self, bus: Bus, flusher: Flusher) -> None:
-        self._bus = bus
-        self._flusher = flusher
-
-    def collect(self) -> Iterable[Metric]:
-        bus, outboxes = self._bus.statistics, self._flusher.outbox_statistics
-        counters = (
-            ("zenithd_frames_published", "Frames made for groups of subscribers.", bus.published),
-            ("zenithd_deliveries", "Frames queued to subscribers.", bus.deliveries),
-            ("zenithd_bytes_written", "Bytes taken by the kernel.", outboxes.bytes_written),
-            ("zenithd_writes", "Writes to sockets.", outboxes.writes),
-            ("zenithd_outbox_blocked", "Times a reader's kernel buffer was full.", outboxes.blocked),
-            ("zenithd_outbox_lagging", "Times a reader fell behind its limit.", outboxes.lagging),
-            ("zenithd_conflations", "Updates replaced by a later snapshot.", outboxes.conflations),
-            ("zenithd_resumed", "Subscriptions resumed with a fresh snapshot.", outboxes.resumed),
-        )
-        for name, documentation, value in counters:
-            yield CounterMetricFamily(name, documentation, value=value)
-        waiting = [outbox.bytes_waiting for outbox in self._flusher.blocked_outboxes]
-        gauges = (
-            ("zenithd_subscriptions", "Subscriptions held.", bus.subscriptions),
-            ("zenithd_outbox_blocked_connections", "Readers whose kernel buffer is full.", len(waiting)),
-            ("zenithd_outbox_depth_bytes", "Bytes waiting in all blocked outboxes.", sum(waiting)),
-            (
-                "zenithd_outbox_depth_bytes_max",
-                "Bytes waiting in the fullest outbox.",
-                max(waiting, default=0),
-            ),
-        )
-        for name, documentation, value in gauges:
-            yield GaugeMetricFamily(name, documentation, value=value)
+def all_metrics() -> Metrics:
+    """Metrics with everything that a daemon can export, without a daemon: for documentation and tests."""
+    metrics, flusher = Metrics(), Flusher(0.001, lambda: 0.0)
+    metrics.watch(Bus(flusher), flusher)
+    metrics.watch_feeds(lambda: ())
+    metrics.watch_turns(Turns(1.0, lambda: 0.0))
+    metrics.watch_daemon(ready=lambda: 1, history_healthy=lambda: 1, connections_max=lambda: 1)
+    metrics.watch_certificate(lambda: 0)
+    return metrics

@@ -38,10 +38,13 @@ def _end_at_once(number: int, _frame: object) -> None:
     os._exit(128 + number)
 
 
-async def leave_behind(host: trio.Nursery, grace: float) -> None:
-    """Wait for plugin tasks that end late; one that ignores its cancellation cannot keep the process."""
+async def leave_behind(host: trio.Nursery, deadline: float) -> None:
+    """Wait for plugin tasks that end late; one that ignores its cancellation cannot keep the process.
+
+    `deadline`, of trio's clock, is that which they were given when they were cancelled.
+    """
     host.cancel_scope.cancel()
-    with trio.move_on_after(grace, shield=True):
+    with trio.CancelScope(deadline=deadline, shield=True):
         while host.child_tasks:  # noqa: ASYNC110  (trio tells nobody when a nursery empties)
             await trio.sleep(0.01)
     if host.child_tasks:

@@ -27,14 +27,23 @@ class Reloader:
     Args:
         config: what the daemon runs with now.
         apply: takes over a validated configuration; may raise ConfigError, then nothing has changed.
+        finished: told after each time whether it was taken over.
     """
 
-    def __init__(self, config: Config, apply: Callable[[Config], None]) -> None:
+    def __init__(
+        self, config: Config, apply: Callable[[Config], None], finished: Callable[[bool], None]
+    ) -> None:
         self._config = config
         self._apply = apply
+        self._finished = finished
 
     def reload(self) -> bool:
         """Read everything again; True if it was taken over. Never raises for what stands in the files."""
+        taken_over = self._reload()
+        self._finished(taken_over)
+        return taken_over
+
+    def _reload(self) -> bool:
         source = self._config.source
         overrides = {key_text(path): value for path, value in source.overrides.items()}
         try:
@@ -54,22 +63,42 @@ class Reloader:
 
     async def run(self) -> None:
         """Reload whenever a watched file changes, until cancelled."""
-        names = self._names()
+        seen = self._look()
         async for _ in watchfiles.awatch(
             *self._folders(),
-            watch_filter=lambda _change, path: Path(path).resolve() in names,
+            watch_filter=None,
             debounce=DEBOUNCE_MILLISECONDS,
             step=STEP_MILLISECONDS,
             recursive=False,
             raise_interrupt=False,
         ):
-            self.reload()
+            now = self._look()
+            if now != seen:
+                seen = now
+                self.reload()
 
     def _names(self) -> set[Path]:
-        names = {(self._config.state_directory / USERS_FILE).resolve(), self._config.source.file.resolve()}
-        names.update(file.resolve() for file in self._config.tls_files or ())
-        return names
+        names = {self._config.state_directory / USERS_FILE, self._config.source.file}
+        names.update(self._config.tls_files or ())
+        return {name.absolute() for name in names}
 
     def _folders(self) -> set[Path]:
-        """Folders are watched, not files: editors replace files, and a replaced file is another one."""
-        return {name.parent for name in self._names() if name.parent.is_dir()}
+        """Folders are watched, not files: editors replace files, and a replaced file is another one.
+
+        Also those through which symbolic links lead: certificates are often renewed by a link that is set
+        to a new file, or to a new folder.
+        """
+        found = {name.parent for name in self._names()}
+        found |= {folder.resolve() for folder in found} | {name.resolve().parent for name in self._names()}
+        return {folder for folder in found if folder.is_dir()}
+
+    def _look(self) -> dict[Path, tuple[int, ...]]:
+        """What tells a file from what it was before; links are followed."""
+        looks: dict[Path, tuple[int, ...]] = {}
+        for name in self._names():
+            try:
+                found = name.stat()
+            except OSError:
+                continue
+            looks[name] = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        return looks

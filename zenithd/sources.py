@@ -50,6 +50,8 @@ class Sources:
             brought.name: markets.add_source(brought.name) for brought in self.brought
         }
         for plugin in plugins.plugins:
+            metrics.plugin_restarts.labels(plugin.name)
+            metrics.loop_stalls.labels(plugin.name)
             self._show_plugin(plugin)
 
     def __iter__(self) -> Iterator[Supervised]:
@@ -82,6 +84,7 @@ class Sources:
             name=brought.name,
             build=build,
             report=partial(self._supervised_state, brought),
+            expects_events=lambda: feed.expects_events,
             packages=self._plugins.packages,
         )
 

@@ -6,9 +6,11 @@ touches neither another source nor the daemon. This is one of the two places whe
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
@@ -20,12 +22,17 @@ from zenithd.plugin.backoff import Backoff
 from zenithd.plugin.cause import Place, describe, innermost_place
 from zenithd.plugin.loaded import PluginState, SourceStatus
 
+SILENCE_CHECK_SECONDS = 0.05
+"""How often a source that must not be silent is looked at: so late its silence may be noticed."""
+
 
 class SupervisionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How patient the supervisor is. Seconds of trio's clock."""
 
     start_seconds_max: float = 10.0
     """A source must declare a market so soon."""
+    silence_seconds_max: float = 0.0
+    """A source of which events are expected must bring something so often; 0: it may be silent."""
     backoff_seconds_min: float = 0.5
     backoff_seconds_max: float = 60.0
     restarts_max: int = 20
@@ -54,6 +61,8 @@ class Attempt:
         """1 for the first run since the daemon started."""
         self.is_over = False
         self.has_declared = False
+        self.activity = 0
+        """Goes up with everything that the source brings."""
         self._on_declared = on_declared
         self._news = trio.Event()
 
@@ -83,6 +92,8 @@ class Supervised(msgspec.Struct, frozen=True, kw_only=True):
     """Makes a fresh object, with a fresh context, for each attempt; may raise."""
     report: Callable[[SourceStatus], None]
     """Called at every change; the daemon passes it on to feeds, metrics and `plugins list`."""
+    expects_events: Callable[[], bool] = lambda: True
+    """Whether silence would be odd now: it says it is Active, somebody listens, it is not kept waiting."""
     packages: Mapping[str, str] = {}
     """Plugin name by package (`PluginManager.packages`), so that causes name the plugin's own line."""
 
@@ -127,7 +138,8 @@ class _Supervision:
         self._report(PluginState.INITIALISING)
         while True:
             began = trio.current_time()
-            run = _Run(self._source, Attempt(number, self._on_declared), self._settings)
+            attempt = Attempt(number, self._on_declared)
+            run = _Run(self._source, attempt, self._settings, partial(self._report, PluginState.IMPAIRED))
             try:
                 end = await run.complete(self._host)
             except trio.Cancelled:
@@ -182,15 +194,25 @@ class _Supervision:
 class _Run:
     """One attempt: its task in the host nursery, and the waiting for it."""
 
-    def __init__(self, source: Supervised, attempt: Attempt, settings: SupervisionSettings) -> None:
+    def __init__(
+        self,
+        source: Supervised,
+        attempt: Attempt,
+        settings: SupervisionSettings,
+        tell: Callable[[str], None],
+    ) -> None:
         self.stubbornness = ""
         """Not empty: the task did not end when it was cancelled; says where it waits."""
         self._source = source
         self._attempt = attempt
         self._settings = settings
+        self._tell = tell
+        """Say why the source is given up; subscribers need not wait for its end."""
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
         self._host_was_cancelled = False
+        self._left_its_cell = False
+        """Its nursery was cancelled, and not by us: the source did that itself."""
         self._failure: BaseException | None = None
         self._task: trio.lowlevel.Task | None = None
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__).bind(
@@ -213,27 +235,43 @@ class _Run:
         with trio.move_on_after(self._settings.start_seconds_max):
             await self._attempt.wait_declared_or_over()
         if not self._attempt.has_declared and not self._ended.is_set():
-            place = self._where()
-            await self._stop()
-            waits = f"; it waits in {place}" if place else ""
-            reason = f"did not start within {self._settings.start_seconds_max:g} s{waits}"
-            return SourceStatus(PluginState.IMPAIRED, reason)
-        await self._ended.wait()
+            return await self._give_up(f"did not start within {self._settings.start_seconds_max:g} s")
+        await self._wait_silent_or_ended()
+        if not self._ended.is_set():
+            return await self._give_up(f"brought nothing for {self._settings.silence_seconds_max:g} s")
         return self._end()
+
+    async def _wait_silent_or_ended(self) -> None:
+        limit = self._settings.silence_seconds_max or math.inf
+        activity, since = self._attempt.activity, trio.current_time()
+        while not self._ended.is_set() and trio.current_time() - since < limit:
+            with trio.move_on_after(min(limit, SILENCE_CHECK_SECONDS) if limit < math.inf else math.inf):
+                await self._ended.wait()
+            if self._attempt.activity != activity or not self._source.expects_events():
+                activity, since = self._attempt.activity, trio.current_time()
+
+    async def _give_up(self, what: str) -> SourceStatus:
+        """Stop a source that does not do what it should; say where it waits."""
+        place = self._where()
+        reason = f"{what}; it waits in {place}" if place else what
+        self._tell(reason)
+        await self._stop()
+        return SourceStatus(PluginState.IMPAIRED, reason)
 
     def _end(self) -> SourceStatus:
         if self._failure is not None:
             return SourceStatus(PluginState.IMPAIRED, describe(self._failure, self._source.packages))
         if self._host_was_cancelled:
             return SourceStatus(PluginState.STOPPED)
+        if self._left_its_cell:
+            return SourceStatus(PluginState.IMPAIRED, "it cancelled the nursery in which it ran")
         reason = "" if self._attempt.has_declared else "it returned without declaring a market"
         return SourceStatus(PluginState.FINISHED, reason)
 
     async def _work(self) -> None:
-        self._task = trio.lowlevel.current_task()
         try:
             with self._scope:
-                await self._run_guarded()
+                await self._run_in_cell()
         except BaseException:
             self._host_was_cancelled = True
             raise
@@ -241,12 +279,17 @@ class _Run:
             self._attempt.finish()
             self._ended.set()
 
+    async def _run_in_cell(self) -> None:
+        """Run the source in a nursery of its own: the one above a task is within its reach."""
+        async with trio.open_nursery() as cell:
+            cell.start_soon(self._run_guarded, name=f"plugin {self._source.name}")
+        self._left_its_cell = cell.cancel_scope.cancelled_caught
+
     async def _run_guarded(self) -> None:
-        """Run a fresh object; remember what it raised; let only our own cancellation through."""
+        """Run a fresh object; remember what it raised; let only cancellation through."""
+        self._task = trio.lowlevel.current_task()
         try:
             await self._source.build(self._attempt).run()
-        except KeyboardInterrupt:
-            raise
         except BaseException as problem:  # foreign code may raise anything, SystemExit too
             ours, failure = _split(problem)
             if failure is not None:
@@ -286,10 +329,12 @@ def _frames(task: trio.lowlevel.Task) -> list[tuple[FrameType, int]]:
 
 
 def _split(problem: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """Divide into what must go on outwards (cancellation, Ctrl-C) and what is the source's failure."""
-    ours = (trio.Cancelled, KeyboardInterrupt)
+    """Divide into cancellation, which must go on outwards, and the source's failure.
+
+    KeyboardInterrupt is a failure too: the daemon takes Ctrl-C as a signal, so only the source raised it.
+    """
     if isinstance(problem, BaseExceptionGroup):
-        return problem.split(ours)
-    if isinstance(problem, ours):
+        return problem.split(trio.Cancelled)
+    if isinstance(problem, trio.Cancelled):
         return problem, None
     return None, problem

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import hashlib
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from joserfc import jwt
@@ -29,6 +31,9 @@ KEY_FILE = "token.key"
 TOKEN_BYTES_MAX = 8192
 CLOCK_SKEW_SECONDS = 5.0
 """How far in the future a token may claim to be issued: clocks are set back now and then."""
+
+TOKENS_KNOWN_MAX = 1_024
+"""Genuine tokens that are recognised without their signature being checked again: clients that come back."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -67,7 +72,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
-class _Payload(msgspec.Struct):
+class _Payload(msgspec.Struct, frozen=True):
     """The claims as they stand in the token; times in seconds."""
 
     iss: str
@@ -84,6 +89,8 @@ class TokenSigner:
 
     def __init__(self, key: bytes, lifetime_seconds: int) -> None:
         self._key = OctKey.import_key(key)
+        self._known: dict[bytes, _Genuine] = {}
+        """By SHA-256 of the text. Whether a token is valid now is another question, asked each time."""
         self.lifetime_seconds = lifetime_seconds
 
     def issue(
@@ -108,31 +115,55 @@ class TokenSigner:
         """Read a token as it is, or in base 64 (zenith-websocket 2.1); never raises for a bad one."""
         if len(token) > TOKEN_BYTES_MAX:
             return TokenFault.MALFORMED
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        genuine = self._known.get(digest)
+        if genuine is None:
+            read = self._read(token)
+            if isinstance(read, TokenFault):
+                return read
+            if len(self._known) >= TOKENS_KNOWN_MAX:
+                del self._known[next(iter(self._known))]
+            genuine = self._known[digest] = read
+        return _judge(genuine, now)
+
+    def _read(self, token: str) -> _Genuine | TokenFault:
+        """What depends on the text and the key alone, and so is the same each time."""
         try:
             decoded = jwt.decode(plain_token(token), self._key, algorithms=[ALGORITHM])
-            claims = msgspec.convert(decoded.claims, _Payload)
+            payload = msgspec.convert(decoded.claims, _Payload)
+            return _Genuine(payload, _claims(payload))
         except BadSignatureError:
             return TokenFault.SIGNATURE
-        except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
+        except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError, OverflowError):
             return TokenFault.MALFORMED  # whatever else a peer may have put together
-        return _judge(claims, now)
 
 
-def _judge(claims: _Payload, now: int) -> Claims | TokenFault:
-    seconds = now / _NANOSECONDS
-    if claims.iss != ISSUER or claims.aud != AUDIENCE:
-        return TokenFault.ISSUER
-    if claims.iat > seconds + CLOCK_SKEW_SECONDS:
-        return TokenFault.NOT_YET
-    if claims.exp <= seconds:
-        return TokenFault.EXPIRED
+class _Genuine(NamedTuple):
+    """What stands in a token whose signature is right, whether it is valid now or not."""
+
+    payload: _Payload
+    claims: Claims
+
+
+def _claims(payload: _Payload) -> Claims:
     return Claims(
-        user=claims.sub,
-        scopes=frozenset(claims.scope.split()),
-        issued=round(claims.iat * 1e6) * 1000,
-        expiry=int(claims.exp * _NANOSECONDS),
-        id=claims.jti,
+        user=payload.sub,
+        scopes=frozenset(payload.scope.split()),
+        issued=round(payload.iat * 1e6) * 1000,
+        expiry=int(payload.exp * _NANOSECONDS),
+        id=payload.jti,
     )
+
+
+def _judge(genuine: _Genuine, now: int) -> Claims | TokenFault:
+    payload, seconds = genuine.payload, now / _NANOSECONDS
+    if payload.iss != ISSUER or payload.aud != AUDIENCE:
+        return TokenFault.ISSUER
+    if payload.iat > seconds + CLOCK_SKEW_SECONDS:
+        return TokenFault.NOT_YET
+    if payload.exp <= seconds:
+        return TokenFault.EXPIRED
+    return genuine.claims
 
 
 def plain_token(text: str) -> str:

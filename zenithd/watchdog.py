@@ -2,16 +2,20 @@
 
 Code that blocks the interpreter stops every task of a one-process daemon. It cannot be isolated, so it is
 made visible: a task beats in the loop, and a thread looks at the loop's stack when the beat stays out.
+Foreign code that keeps the interpreter's lock stops that thread too; then `faulthandler`, which needs no lock,
+writes the stack as it is.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import TextIO
 
 import msgspec
 import trio
@@ -20,6 +24,11 @@ from zenithd.plugin.cause import Place, innermost_place, stack_frames
 
 BEATS_PER_PERIOD = 4
 """The loop beats, and the thread looks, so many times in the period after which a stall is reported."""
+
+
+TRACE_PERIODS = 1.375
+"""Periods without a beat after which the stack is written without the thread: half a look after it should
+have reported, whatever the moment of its last look."""
 
 
 class Stall(msgspec.Struct, frozen=True):
@@ -47,6 +56,8 @@ class Watchdog:
         seconds: report when the loop has not turned for so long.
         packages: plugin name by package (`PluginManager.packages`).
         report: called in the watchdog's thread with each stall; must be safe there.
+        late: called in the loop with each beat's delay in seconds: how long the loop was busy elsewhere.
+        trace: a file with a descriptor that takes the stack when the thread cannot run; None: nowhere.
         monotonic: seconds that never go back.
         look: returns the innermost frame of a thread; tests give their own.
     """
@@ -57,12 +68,16 @@ class Watchdog:
         packages: Mapping[str, str],
         report: Callable[[Stall], None],
         *,
+        late: Callable[[float], None] = lambda _seconds: None,
+        trace: TextIO | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         look: Callable[[int], FrameType | None] = lambda thread: sys._current_frames().get(thread),
     ) -> None:
         self._seconds = seconds
         self._packages = packages
         self._report = report
+        self._late = late
+        self._trace = trace
         self._monotonic = monotonic
         self._look = look
         self._thread_watched = 0
@@ -78,10 +93,15 @@ class Watchdog:
         thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         thread.start()
         try:
+            pause = self._seconds / BEATS_PER_PERIOD
             while True:
-                await trio.sleep(self._seconds / BEATS_PER_PERIOD)
+                self._arm()
+                await trio.sleep(pause)
+                due = self._beaten + pause
                 self.beat()
+                self._late(max(0.0, self._beaten - due))
         finally:
+            self._disarm()
             self.beat()
             self._stopped.set()
 
@@ -97,12 +117,22 @@ class Watchdog:
         if pause >= self._seconds:
             self._pauses.append(pause)
 
+    def _arm(self) -> None:
+        """Have the stack written unless this is called again, or the thread gets to report, in time."""
+        if self._trace is not None:
+            faulthandler.dump_traceback_later(self._seconds * TRACE_PERIODS, file=self._trace)
+
+    def _disarm(self) -> None:
+        if self._trace is not None:
+            faulthandler.cancel_dump_traceback_later()
+
     def check(self) -> None:
         """Look once; called in the watchdog's thread."""
         late = self._monotonic() - self._beaten
         if self._pauses:
             self._end(self._pauses.popleft())
         elif self._stall is None and late >= self._seconds:
+            self._disarm()
             frames = stack_frames(self._look(self._thread_watched))
             self._stall = Stall(late, innermost_place(frames, self._packages))
             self._report(self._stall)

@@ -33,6 +33,8 @@ class FixedPoint(dict[str, int]):
         self.field = field
         self.scale = scale
         self._wire_decimals = wire_decimals
+        self._factor: int = 10 ** max(0, scale - wire_decimals)
+        self._divisor: int = 10 ** max(0, wire_decimals - scale)
         self._size_max = size_max
 
     def __missing__(self, text: str) -> int:
@@ -53,9 +55,9 @@ class FixedPoint(dict[str, int]):
         # isdecimal also holds for the digits of other scripts, which int would read.
         if not usual or not digits.isdecimal() or not digits.isascii():
             return self._convert_any(text)
-        if decimals <= self.scale:
-            return int(digits) * int(10 ** (self.scale - decimals))
-        value, remainder = divmod(int(digits), 10 ** (decimals - self.scale))
+        if self._divisor == 1:
+            return int(digits) * self._factor
+        value, remainder = divmod(int(digits), self._divisor)
         return value if not remainder else self._convert_any(text)
 
     def _convert_any(self, text: str) -> int:

@@ -11,9 +11,8 @@ import trio
 
 from zenithd.domain.identifiers import InstrumentId, split_instrument
 from zenithd.plugin import MarketSourceContext
-from zenithd_prodigy.history import SimulatedPast
-from zenithd_prodigy.kept import PastOrigin
-from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET, PRICE_SCALE, TICK_TABLE, Company
+from zenithd_prodigy.history import PastOrigin, SimulatedPast
+from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET, PRICE_SCALE, TICK_TABLE
 from zenithd_prodigy.tick_ladder import TickLadder
 
 SECOND_MARKET_SHARE = 0.3
@@ -78,8 +77,4 @@ def _company_pasts(zone: ZoneInfo, origins: Mapping[InstrumentId, PastOrigin]) -
     for instrument, origin in origins.items():
         together.setdefault((split_instrument(instrument)[0], origin), []).append(instrument)
     for (code, origin), instruments in together.items():
-        yield _CompanyPast(_past(COMPANIES_BY_CODE[code], origin, zone), tuple(instruments))
-
-
-def _past(company: Company, origin: PastOrigin, zone: ZoneInfo) -> SimulatedPast:
-    return SimulatedPast(company, origin.price, origin.time, zone, origin.days, origin.seed)
+        yield _CompanyPast(SimulatedPast(COMPANIES_BY_CODE[code], origin, zone), tuple(instruments))

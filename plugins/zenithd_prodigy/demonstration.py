@@ -84,6 +84,8 @@ class Demonstration:
     ) -> None:
         self.last_prices = {instrument: beginning.price for instrument, beginning in beginnings.items()}
         """Price of each instrument's newest trade."""
+        self.newest_trade_id = max((beginning.trade_id for beginning in beginnings.values()), default=1) - 1
+        """The highest trade id that was used in any instrument."""
         self._markets = tuple(market.definition.id for market in markets)
         self._exchange = Exchange(
             [
@@ -173,4 +175,5 @@ class Demonstration:
         for event in events:
             if isinstance(event, Traded):
                 self.last_prices[event.instrument] = event.price
+                self.newest_trade_id = max(self.newest_trade_id, event.trade_id)
         return self._translator.translate(events, now)

@@ -32,6 +32,19 @@ _DENSE_SPACING_SECONDS = 5.0
 _DAY_NANOSECONDS = round(SECONDS_PER_DAY) * NANOSECONDS
 
 
+class PastOrigin(msgspec.Struct, frozen=True):
+    """From which a simulated past is made, and made again."""
+
+    time: int
+    """When it ends, nanoseconds since the Unix epoch."""
+    price: int
+    """Where it ends, in ticks."""
+    days: int
+    """Full days before that in which it ends."""
+    seed: int
+    first_trade_id: int = 1
+
+
 class Moment(msgspec.Struct, frozen=True, gc=False):
     """What a company was worth at an instant (nanoseconds since the Unix epoch, ticks)."""
 
@@ -44,26 +57,23 @@ class SimulatedPast:
 
     Args:
         company: whose past; the price wandered around its mean.
-        price: in ticks, where the past ends.
-        end: nanoseconds since the Unix epoch, when it ends.
+        origin: the same one gives the same past.
         zone: time zone whose midnights part the days.
-        days: how many days lie before that of `end`.
-        seed: the same arguments give the same past.
     """
 
-    def __init__(self, company: Company, price: int, end: int, zone: ZoneInfo, days: int, seed: int) -> None:
+    def __init__(self, company: Company, origin: PastOrigin, zone: ZoneInfo) -> None:
         self._company = company
-        self._end = end
+        self._origin = origin
+        self._end = origin.time
         self._zone = zone
-        self._seed = seed
-        self.today = trading_date_at(end, zone)
-        self.dates = tuple(self.today - timedelta(days=back) for back in range(days, -1, -1))
-        """The days, oldest first; the last is that of `end`."""
-        self._starts = self._midnight_deviations(math.log(price / company.price))
+        self.today = trading_date_at(origin.time, zone)
+        self.dates = tuple(self.today - timedelta(days=back) for back in range(origin.days, -1, -1))
+        """The days, oldest first; the last is that in which the past ends."""
+        self._starts = self._midnight_deviations(math.log(origin.price / company.price))
 
     def first_trade_id(self, trading_date: date) -> int:
         """Where the ids of a day begin."""
-        return _first_trade_id((trading_date - self.dates[0]).days)
+        return self._origin.first_trade_id + (trading_date - self.dates[0]).days * TRADE_IDS_PER_DAY
 
     def walk(self, trading_date: date) -> list[Moment]:
         """The moments of the day at which somebody traded, oldest first; may be empty."""
@@ -146,16 +156,12 @@ class SimulatedPast:
         return times
 
     def _random(self, *parts: object) -> random.Random:
-        return random.Random("/".join(map(str, (self._seed, self._company.code, *parts))))
+        return random.Random("/".join(map(str, (self._origin.seed, self._company.code, *parts))))
 
 
-def first_live_trade_id(days: int) -> int:
-    """The id of the first live trade after a simulated past of so many full days and a part of one."""
-    return _first_trade_id(days + 1)
-
-
-def _first_trade_id(day: int) -> int:
-    return day * TRADE_IDS_PER_DAY + 1
+def past_trade_ids(days: int) -> int:
+    """How many trade ids a simulated past of so many full days and a part of one takes up."""
+    return (days + 1) * TRADE_IDS_PER_DAY
 
 
 def _trade(

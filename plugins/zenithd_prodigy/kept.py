@@ -8,17 +8,9 @@ from pathlib import Path
 import msgspec
 
 from zenithd.domain.identifiers import InstrumentId
+from zenithd_prodigy.history import PastOrigin
 
 FILE_NAME = "prodigy.json"
-
-
-class PastOrigin(msgspec.Struct, frozen=True):
-    """From which a simulated past is made again: time and price of its end, its length, its seed."""
-
-    time: int
-    price: int
-    days: int
-    seed: int
 
 
 class Kept(msgspec.Struct):

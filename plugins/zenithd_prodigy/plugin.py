@@ -11,19 +11,22 @@ import trio
 
 from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
 from zenithd.domain.market_data import FeedStatus
-from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext
+from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext, ReservedTradeIds
 from zenithd_prodigy import kept
 from zenithd_prodigy.backfill import Backfill
 from zenithd_prodigy.config import ProdigyConfig
 from zenithd_prodigy.demonstration import Beginning, Demonstration, demonstration_markets
-from zenithd_prodigy.history import first_live_trade_id
-from zenithd_prodigy.kept import Kept, PastOrigin
+from zenithd_prodigy.history import PastOrigin, past_trade_ids
+from zenithd_prodigy.kept import Kept
 from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET
 from zenithd_prodigy.schedule import Schedule
 from zenithd_prodigy.trading_day import NANOSECONDS, day_end, trading_date_at
 
-TRADE_ID_GAP = 1_000
-"""Trade ids left out at a restart: ids that were published but not stored before a crash are not reused."""
+TRADE_IDS_PER_STEP_MAX = 10_000
+"""Ids that are reserved ahead: many more than the trades of one step, or of one instrument's opening."""
+
+UNRESERVED_IDS_MAX = 10_000
+"""Ids left out above a known trade: versions that did not reserve may have used so many more."""
 
 ORDER_NUMBER_BITS = 16
 """Order numbers begin at the start's second shifted by so many bits: more than are used in a second, so
@@ -56,12 +59,17 @@ class Prodigy(MarketSource[ProdigyConfig]):
         today = trading_date_at(now, self._zone)
         known = {instrument: await self.context.last_known(instrument) for instrument in self._listed()}
         state = self._load()
-        self._note_first_starts(state, known, now)
+        ids = ReservedTradeIds(self.context.directory)
+        first_id = _first_trade_id(ids, known)
+        self._note_first_starts(state, known, now, first_id)
+        if None in known.values():
+            first_id += past_trade_ids(self.config.history_days)
+        ids.reserve(first_id + TRADE_IDS_PER_STEP_MAX)
         backfill = Backfill(self.context, self._zone, self._unfinished(state))
         state.closes = _closes(state, known, backfill, today)
         state.trading_date = today
         kept.save(self.context.directory, state)
-        demonstration = self._demonstration(known, now)
+        demonstration = self._demonstration(known, first_id, now)
         for batch in demonstration.begin(today, now):
             await self.context.publish(batch)
         await backfill.last_day(instrument for instrument, last in known.items() if last is None)
@@ -71,7 +79,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
             self.context.set_status(market.definition.id, FeedStatus.ACTIVE)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._make_past, backfill, state, name="prodigy: simulated past")
-            nursery.start_soon(self._trade, demonstration, state, today, name="prodigy: trading")
+            nursery.start_soon(self._trade, demonstration, ids, state, today, name="prodigy: trading")
 
     def _listed(self) -> list[InstrumentId]:
         return [instrument.id for market in self._markets for instrument in market.instruments]
@@ -83,13 +91,13 @@ class Prodigy(MarketSource[ProdigyConfig]):
             self.context.log.warning("what was kept is unreadable, closes are not known", error=str(error))
             return Kept()
 
-    def _note_first_starts(self, state: Kept, known: Known, now: int) -> None:
+    def _note_first_starts(self, state: Kept, known: Known, now: int, first_trade_id: int) -> None:
         """Give a simulated past to every instrument of which nothing is known."""
         for instrument, last in known.items():
             if last is None:
                 price = self._price(instrument, known)
                 days, seed = self.config.history_days, self.config.seed
-                state.unfinished[instrument] = PastOrigin(now, price, days, seed)
+                state.unfinished[instrument] = PastOrigin(now, price, days, seed, first_trade_id)
 
     def _unfinished(self, state: Kept) -> dict[InstrumentId, PastOrigin]:
         """The simulated pasts to be made; those of a market that is switched off wait."""
@@ -108,14 +116,10 @@ class Prodigy(MarketSource[ProdigyConfig]):
         # A price from far off belongs to another version of the company; the ladder ends at 0.
         return min(max(last.price, mean // 2), mean * 2) if last is not None else mean
 
-    def _demonstration(self, known: Known, now: int) -> Demonstration:
+    def _demonstration(self, known: Known, first_trade_id: int, now: int) -> Demonstration:
         first_order_number = now // NANOSECONDS << ORDER_NUMBER_BITS
         beginnings = {
-            instrument: Beginning(
-                self._price(instrument, known),
-                first_live_trade_id(self.config.history_days) if last is None else _after(last.trade_id),
-            )
-            for instrument, last in known.items()
+            instrument: Beginning(self._price(instrument, known), first_trade_id) for instrument in known
         }
         # With the start in it, a restart does not walk into the same crash again.
         seed = f"{self.config.seed}/{first_order_number}"
@@ -127,7 +131,9 @@ class Prodigy(MarketSource[ProdigyConfig]):
             state.unfinished.pop(instrument, None)
         kept.save(self.context.directory, state)
 
-    async def _trade(self, demonstration: Demonstration, state: Kept, today: date) -> None:
+    async def _trade(
+        self, demonstration: Demonstration, ids: ReservedTradeIds, state: Kept, today: date
+    ) -> None:
         """Move the instruments one after the other, each at its own pace, and roll the day at midnight."""
         intervals = {
             instrument: seconds / self.config.rate
@@ -147,6 +153,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
             while schedule.next_due <= until:
                 instrument = schedule.take(until)
                 if instrument is not None:
+                    ids.reserve(demonstration.newest_trade_id + TRADE_IDS_PER_STEP_MAX)
                     await self.context.publish(demonstration.step(instrument, now))
 
     async def _start_day(self, demonstration: Demonstration, state: Kept, today: date, now: int) -> None:
@@ -173,6 +180,7 @@ def _closes(state: Kept, known: Known, backfill: Backfill, today: date) -> dict[
     return closes
 
 
-def _after(trade_id: int) -> int:
-    """Where trade ids go on: the beginning of a thousand, the gap away at least."""
-    return (trade_id // TRADE_ID_GAP + 2) * TRADE_ID_GAP + 1
+def _first_trade_id(ids: ReservedTradeIds, known: Known) -> int:
+    """An id that no instrument has used yet."""
+    stored = max((last.trade_id for last in known.values() if last is not None), default=None)
+    return ids.first if stored is None else max(ids.first, stored + UNRESERVED_IDS_MAX + 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -73,15 +74,17 @@ class BinanceRecording:
     def records(self, note: Note) -> Generator[Record, None, None]:
         """Play all files, a batch for each message that changes something."""
         players = [_MarketPlayer(market, note) for market in self._markets]
-        parts = [
-            _lines(capture, index, note)
-            for index, market in enumerate(self._markets)
+        captures = [
+            (player, capture)
+            for player, market in zip(players, self._markets, strict=True)
             for capture in market.captures
         ]
-        for line, index, code in heapq.merge(*parts, key=lambda part: part[0].received):
-            events = players[index].events(line, code)
+        codes = [_only_code(capture) for _, capture in captures]
+        parts = [_lines(capture, index, note) for index, (_, capture) in enumerate(captures)]
+        for received, index, body in heapq.merge(*parts):
+            events = captures[index][0].events(received, body, codes[index])
             if events:
-                yield Batch(line.received, events)
+                yield Batch(received, events)
         for player in players:
             player.finish()
 
@@ -98,6 +101,12 @@ class _MarketPlayer:
         instruments = market.declared.instruments
         self._books = {each.id: SnapshotJoin(each.id, rules) for each in instruments}
         self._trades = {each.id: TradeSequence(each.id, gapless=True) for each in instruments}
+        self._joins: dict[type[Any], Callable[[Any], Sequence[MarketEvent]]] = {
+            BookDelta: lambda delta: self._books[delta.instrument].delta(delta),
+            BookSnapshot: lambda snapshot: self._books[snapshot.instrument].snapshot(snapshot),
+            Resynchronise: lambda lost: self._books[lost.instrument].reset(lost.reason),
+            TradeReported: lambda trade: self._trades[trade.instrument].trade(trade),
+        }
         states = dict.fromkeys(definition.boards, SHOWN_AS_TRADING)
         self._opening: list[MarketEvent] = [
             TradingDayStarted(definition.id, self._parser.trading_date),
@@ -107,36 +116,31 @@ class _MarketPlayer:
         self._unreadable = 0
         self._note_missing_snapshots(market)
 
-    def events(self, line: CaptureLine, code: str | None) -> list[MarketEvent]:
+    def events(self, received: int, body: bytes, code: str | None) -> list[MarketEvent]:
         """What a line of a capture changes; `code` is the capture's symbol if it has only one."""
-        opening, self._opening = self._opening, []
+        events, self._opening = self._opening, []
         try:
-            items = self._items(line, code)
+            items = self._items(received, body, code)
         except FrameFault as fault:
             self._count_unreadable(str(fault))
             items = fault.remedy
         except ConnectionFault as fault:
             self._count_unreadable(str(fault))
             items = ()
-        return [*opening, *(event for item in items for event in self._joined(item))]
+        for item in items:
+            join = self._joins.get(type(item))
+            if join is None:
+                events.append(item)  # type: ignore[arg-type]  # the others are what has a join
+            else:
+                events += join(item)
+        return events
 
-    def _items(self, line: CaptureLine, code: str | None) -> Sequence[Item]:
-        if not line.body.startswith(b'{"lastUpdateId"'):
-            return self._parser.parse(line.body, line.received)
+    def _items(self, received: int, body: bytes, code: str | None) -> Sequence[Item]:
+        if not body.startswith(b'{"lastUpdateId"'):
+            return self._parser.parse(body, received)
         if code is None:  # a REST answer does not say of which symbol it is
             raise FrameFault("a snapshot in a capture of several symbols")
-        return (self._parser.snapshot(code, line.body),)
-
-    def _joined(self, item: Item) -> Sequence[MarketEvent]:
-        if isinstance(item, BookDelta):
-            return self._books[item.instrument].delta(item)
-        if isinstance(item, BookSnapshot):
-            return self._books[item.instrument].snapshot(item)
-        if isinstance(item, Resynchronise):
-            return self._books[item.instrument].reset(item.reason)
-        if isinstance(item, TradeReported):
-            return self._trades[item.instrument].trade(item)
-        return (item,)
+        return (self._parser.snapshot(code, body),)
 
     def finish(self) -> None:
         """Note what is to be said at the end."""
@@ -191,13 +195,19 @@ def _prepare(recorded: MarketId, captures: list[_Capture], relabelling: Relabell
     return _Market(recorded, declared, listed, captures)
 
 
-def _lines(capture: _Capture, market: int, note: Note) -> Iterator[tuple[CaptureLine, int, str | None]]:
+def _only_code(capture: _Capture) -> str | None:
+    """The capture's symbol if it has only one."""
     codes = list(capture.sample.symbols)
-    code = codes[0] if len(codes) == 1 else None
+    return codes[0] if len(codes) == 1 else None
+
+
+def _lines(capture: _Capture, index: int, note: Note) -> Iterator[tuple[int, int, bytes]]:
+    """Receive time, `index` (so that lines of one time come in the order of the captures) and body."""
     try:
         with RecordedFile(capture.path) as file:
             while text := file.read_line():
-                yield _read(text, capture.path, file.position), market, code
+                line = _read(text, capture.path, file.position)
+                yield line.received, index, line.body
     except RecordingError as damage:
         note(str(damage))
 

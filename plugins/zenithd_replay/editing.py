@@ -26,6 +26,7 @@ from zenithd.plugin import LastKnown
 from zenithd_replay.timeline import Timeline, local_date
 
 _replace = msgspec.structs.replace
+_EDITED = frozenset((TradeReported, TradeAmended, TradingDayStarted))
 
 
 class Editor:
@@ -39,11 +40,15 @@ class Editor:
         zones: time zone of each market.
         renumber: see above.
         loops: whether the end of a pass is to be followed by `reset`.
+        first_id: new ids are not below it.
     """
 
-    def __init__(self, zones: Mapping[MarketId, ZoneInfo], *, renumber: bool, loops: bool) -> None:
+    def __init__(
+        self, zones: Mapping[MarketId, ZoneInfo], *, renumber: bool, loops: bool, first_id: int = 1
+    ) -> None:
         self._zones = zones
         self._renumber = renumber
+        self._first_id = first_id
         self._loops = loops
         self._known: dict[InstrumentId, LastKnown | None] = {}
         self._newest: dict[InstrumentId, int] = {}
@@ -75,6 +80,8 @@ class Editor:
         """The events to publish for those recorded at `time`."""
         if self._loops:
             self._remember(events)
+        if not self._without_day and _EDITED.isdisjoint(map(type, events)):
+            return events
         edited: list[MarketEvent] = []
         if self._without_day:
             edited += self._missing_days(time, events)
@@ -129,8 +136,8 @@ class Editor:
         instrument = trade.instrument
         if self._renumber:
             if instrument not in self._offsets:
-                newest = self._newest.get(instrument, 0)
-                self._offsets[instrument] = max(0, newest + 1 - trade.trade_id)
+                first_id = max(self._newest.get(instrument, 0) + 1, self._first_id)
+                self._offsets[instrument] = max(0, first_id - trade.trade_id)
             self._newest[instrument] = trade.trade_id + self._offsets[instrument]
         else:
             known = self._known.get(instrument)

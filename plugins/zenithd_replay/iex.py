@@ -5,8 +5,10 @@ Kinds of messages that are not known here are counted and skipped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
@@ -51,6 +53,10 @@ from zenithd_replay.pcap import Packet
 
 _NEW_YORK = ZoneInfo(iex_market.TIME_ZONE)
 
+# An attribute of an enumeration costs as much as a dict look-up and a call on Python 3.11.
+_BID: Final = Side.BID
+_ASK: Final = Side.ASK
+
 
 class DeepParser:
     """Turns the packets of a DEEP recording, in their order, into events of `market`.
@@ -73,8 +79,7 @@ class DeepParser:
         self._trade_id_base = 0
         self._newest_trade_id = 0
         self._events: list[MarketEvent] = []
-        self._message = b""
-        self._handlers: dict[int, tuple[int, Callable[[], None]]] = {
+        self._handlers: dict[int, tuple[int, Callable[[bytes], None]]] = {
             ord("8"): (LEVEL.size, self._bid_level),
             ord("5"): (LEVEL.size, self._ask_level),
             ord("T"): (TRADE.size, self._trade),
@@ -104,15 +109,26 @@ class DeepParser:
             return []
         if order is not Order.NEXT or self._trading_date is None:
             self._begin(order, packet.time)
-        repeated = self._sequence.repeated
-        try:
-            for number, (start, end) in enumerate(message_bounds(payload, header)):
-                if number >= repeated:
-                    self._message = payload[start:end]
-                    self._handle()
-        except ValueError:
-            self.counts.damaged_messages += 1
+        self._read_messages(payload, message_bounds(payload, header))
         return self._events
+
+    def _read_messages(self, payload: bytes, bounds: Iterator[tuple[int, int]]) -> None:
+        counts, handlers = self.counts, self._handlers
+        read = 0
+        try:
+            for start, end in islice(bounds, self._sequence.repeated, None):
+                read += 1
+                message = payload[start:end]
+                handler = handlers.get(message[0]) if message else None
+                if handler is None:
+                    counts.unknown_messages += 1
+                elif len(message) < handler[0]:
+                    counts.damaged_messages += 1
+                else:
+                    handler[1](message)
+        except ValueError:
+            counts.damaged_messages += 1
+        counts.messages += read
 
     def finish(self) -> list[MarketEvent]:
         """At the end of the recording, what is in it of events of the book whose end is not."""
@@ -121,17 +137,6 @@ class DeepParser:
             events += security.pending
             security.pending = []
         return events
-
-    def _handle(self) -> None:
-        message = self._message
-        self.counts.messages += 1
-        handler = self._handlers.get(message[0]) if message else None
-        if handler is None:
-            self.counts.unknown_messages += 1
-        elif len(message) < handler[0]:
-            self.counts.damaged_messages += 1
-        else:
-            handler[1]()
 
     def _begin(self, order: Order, time: int) -> None:
         """The first packet, a gap, or a stream that begins anew."""
@@ -184,14 +189,14 @@ class DeepParser:
     def _market_state(self, state: str) -> None:
         self._events.append(MarketStateChanged(self._market, state, {self._board: state}))
 
-    def _system_event(self) -> None:
-        state = iex_market.SESSION_STATES.get(SYSTEM.unpack_from(self._message)[0])
+    def _system_event(self, message: bytes) -> None:
+        state = iex_market.SESSION_STATES.get(SYSTEM.unpack_from(message)[0])
         if state is not None:
             self._market_state(state)
 
-    def _directory(self) -> None:
-        code, directory = read_directory(self._message)
-        symbol = self._message[SYMBOL]
+    def _directory(self, message: bytes) -> None:
+        code, directory = read_directory(message)
+        symbol = message[SYMBOL]
         if code not in self._listed:
             self._listed.add(code)
             self._events.append(InstrumentListed(iex_market.instrument(self._market, code, directory)))
@@ -200,26 +205,29 @@ class DeepParser:
                 SecurityChanged(instrument=self._security(symbol).id, close=directory.previous_close)
             )
 
-    def _trading_status(self) -> None:
-        status, symbol, reason = STATUS.unpack_from(self._message)
+    def _trading_status(self, message: bytes) -> None:
+        status, symbol, reason = STATUS.unpack_from(message)
         security = self._security(symbol)
-        security.status = status
-        security.reason = "" if status == b"T" else reason.decode("latin-1").strip()
-        self._show_state(security)
+        text = "" if status == b"T" else reason.decode("latin-1").strip()
+        if status != security.status or text != security.reason:
+            security.status, security.reason = status, text
+            self._show_state(security)
         if status == b"T" and security.auction_shown:
             self._clear_auction(security)
 
-    def _operational_halt(self) -> None:
-        status, symbol = OPERATIONAL.unpack_from(self._message)
+    def _operational_halt(self, message: bytes) -> None:
+        status, symbol = OPERATIONAL.unpack_from(message)
         security = self._security(symbol)
-        security.operational_halt = status == b"O"
-        self._show_state(security)
+        if security.operational_halt != (status == b"O"):
+            security.operational_halt = not security.operational_halt
+            self._show_state(security)
 
-    def _short_sale_test(self) -> None:
-        status, symbol = SHORT_SALE.unpack_from(self._message)
+    def _short_sale_test(self, message: bytes) -> None:
+        status, symbol = SHORT_SALE.unpack_from(message)
         security = self._security(symbol)
-        security.short_sale_test = status == 1
-        self._show_state(security)
+        if security.short_sale_test != (status == 1):
+            security.short_sale_test = not security.short_sale_test
+            self._show_state(security)
 
     def _show_state(self, security: SecurityState) -> None:
         """Publish the instrument's state and note if they differ from what was published."""
@@ -238,14 +246,14 @@ class DeepParser:
         )
         security.shown_state, security.shown_note = state, note
 
-    def _bid_level(self) -> None:
-        self._level(Side.BID)
+    def _bid_level(self, message: bytes) -> None:
+        self._level(message, _BID)
 
-    def _ask_level(self) -> None:
-        self._level(Side.ASK)
+    def _ask_level(self, message: bytes) -> None:
+        self._level(message, _ASK)
 
-    def _level(self, side: Side) -> None:
-        flags, symbol, size, price = LEVEL.unpack_from(self._message)
+    def _level(self, message: bytes, side: Side) -> None:
+        flags, symbol, size, price = LEVEL.unpack_from(message)
         if not self._books_known:
             self.counts.levels_without_book += 1
             return
@@ -261,29 +269,24 @@ class DeepParser:
         else:
             self._events.append(change)
 
-    def _trade(self) -> None:
-        flags, time, symbol, size, price, venue_id = TRADE.unpack_from(self._message)
+    def _trade(self, message: bytes) -> None:
+        flags, time, symbol, size, price, venue_id = TRADE.unpack_from(message)
         security = self._securities.get(symbol) or self._first_seen(symbol)
         # The venue promises unique ids; ascending ones are promised to our subscribers.
-        trade_id = max(self._trade_id_base + venue_id, security.newest_trade + 1)
+        trade_id = self._trade_id_base + venue_id
+        if trade_id <= security.newest_trade:
+            trade_id = security.newest_trade + 1
         security.newest_trade = trade_id
-        self._newest_trade_id = max(self._newest_trade_id, trade_id)
+        if trade_id > self._newest_trade_id:
+            self._newest_trade_id = trade_id
         self._tape.add(venue_id, trade_id, time)
         self.counts.trades += 1
         self._events.append(
-            TradeReported(
-                security.id,
-                trade_id,
-                price,
-                size,
-                time,
-                affects=AFFECTS[flags],
-                codes=CODES[flags],
-            )
+            TradeReported(security.id, trade_id, price, size, time, None, AFFECTS[flags], (), CODES[flags])
         )
 
-    def _trade_break(self) -> None:
-        flags, _, symbol, size, price, venue_id = TRADE.unpack_from(self._message)
+    def _trade_break(self, message: bytes) -> None:
+        flags, _, symbol, size, price, venue_id = TRADE.unpack_from(message)
         security = self._security(symbol)
         found = self._tape.find(venue_id)
         if found is None:
@@ -306,16 +309,16 @@ class DeepParser:
             )
         )
 
-    def _official_price(self) -> None:
-        kind, symbol, price = OFFICIAL.unpack_from(self._message)
+    def _official_price(self, message: bytes) -> None:
+        kind, symbol, price = OFFICIAL.unpack_from(message)
         instrument = self._security(symbol).id
         if kind == b"Q":
             self._events.append(SecurityChanged(instrument=instrument, open=price or None))
         elif kind == b"M":
             self._events.append(SecurityChanged(instrument=instrument, settlement=price or None))
 
-    def _auction(self) -> None:
-        fields = AUCTION.unpack_from(self._message)
+    def _auction(self, message: bytes) -> None:
+        fields = AUCTION.unpack_from(message)
         _, symbol, paired, reference, indicative, imbalance, imbalance_side = fields[:7]
         book_clearing, collar_reference, lower_collar, upper_collar = fields[9:]
         security = self._security(symbol)
@@ -339,9 +342,9 @@ class DeepParser:
             )
         )
 
-    def _security_event(self) -> None:
+    def _security_event(self, message: bytes) -> None:
         """The opening or closing process is complete, and with it the auction."""
-        _, symbol = SECURITY.unpack_from(self._message)
+        _, symbol = SECURITY.unpack_from(message)
         security = self._security(symbol)
         if security.auction_shown:
             self._clear_auction(security)

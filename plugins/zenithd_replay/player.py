@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from zenithd.domain.events import MarketEvent
+from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import MarketId
 from zenithd.domain.market_data import FeedStatus
-from zenithd.plugin import MarketSourceContext
+from zenithd.plugin import MarketSourceContext, ReservedTradeIds
 from zenithd.recording import Batch, Declared, Record, StatusChanged
 from zenithd_replay.config import ReplayConfig
 from zenithd_replay.editing import Editor
@@ -69,7 +69,10 @@ class Player:
             for declared in playable.declarations
         }
         self._start = find_start(config.start, playable.first_time, next(iter(zones.values())))
-        self._editor = Editor(zones, renumber=config.loop or config.dates == "shifted", loops=config.loop)
+        renumber = config.loop or config.dates == "shifted"
+        self._ids = ReservedTradeIds(context.directory) if renumber else None
+        first_id = 1 if self._ids is None else self._ids.first
+        self._editor = Editor(zones, renumber=renumber, loops=config.loop, first_id=first_id)
         self._notes: list[str] = []
 
     async def run(self) -> None:
@@ -132,7 +135,7 @@ class Player:
     async def _play(self, record: Record) -> None:
         if self._began is None and record.time >= self._start:
             await self._begin()
-        if self._began is not None:
+        if self._began is not None and self._config.speed:
             due = self._began + self._timeline.seconds_until(record.time)
             if due > trio.current_time():
                 await trio.sleep_until(due)
@@ -181,6 +184,8 @@ class Player:
     async def _hand_over(self, events: Sequence[MarketEvent]) -> None:
         if not events:
             return
+        if self._ids is not None:
+            self._ids.reserve(max((e.trade_id for e in events if type(e) is TradeReported), default=0))
         await self._context.publish(events)
         self._undrained += len(events)
         if self._undrained >= DRAIN_EVENTS and (self._began is None or not self._config.speed):

@@ -21,7 +21,9 @@ from zenithd.config.reference import DEMONSTRATION, SECTIONS
 
 ROOT = Path(__file__).parents[2]
 VERBS = [
-    ["run"], ["init"], ["check"], ["watch"], ["record"], ["replay"],
+    ["run"], ["init"], ["check"], ["watch"], ["top"], ["record"], ["replay"],
+    ["bench", "fanout"], ["bench", "scaling"], ["bench", "tls"], ["bench", "connections"],
+    ["bench", "storm"], ["bench", "deflate"],
     ["plugins", "list"], ["plugins", "show"], ["plugins", "check"], ["plugins", "new"],
     ["user", "add"], ["user", "list"], ["user", "remove"], ["user", "password"], ["user", "token"],
 ]  # fmt: skip
@@ -170,13 +172,18 @@ def test_commands_of_the_operating_page_exist(arguments: list[str]) -> None:
 def test_operating_page_names_real_settings_and_messages() -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
     for section, key in re.findall(r"`(server|limits|history|logging|authentication)\.([a-z_]+)`", page):
-        assert key == "db" or key in getattr(Config(), section).__struct_fields__
+        assert key in ("db", "sent") or key in getattr(Config(), section).__struct_fields__
     sources = "".join(path.read_text() for path in (ROOT / "zenithd").rglob("*.py"))
     for message in (
         "login limited",
         "settings that need a restart",
         "configuration not taken over",
         "the loop has not turned",
+        "source broke a rule",
+        "source failed, will restart",
+        "closing connection",
+        "connection refused",
+        "login rejected",
     ):
         assert f"`{message}`" in page
         assert message in sources

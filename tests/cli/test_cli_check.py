@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,18 @@ def test_certificate_and_key_must_belong_together(zenithd: Run, folder: Path, fr
         "config.toml:3: server.tls_certificate: expected a certificate and key that belong"
     )
     assert result.err.count("\n") == 1
+
+
+def test_a_certificate_that_ends_soon_is_noted(zenithd: Run, folder: Path, free_port: int) -> None:
+    soon = datetime.now(UTC) + timedelta(days=2)
+    certificate = trustme.CA().issue_cert("localhost", not_after=soon)
+    certificate.private_key_pem.write_to_path(folder / "one.key")
+    certificate.cert_chain_pems[0].write_to_path(folder / "one.pem")
+    tls = f'[server]\nlisten = "127.0.0.1:{free_port}"\ntls_certificate = "one.pem"\ntls_key = "one.key"\n'
+    (folder / "config.toml").write_text(tls + "[users.a]\n")
+    result = zenithd("check")
+    assert result.code == 0
+    assert f"note: the TLS certificate must be renewed: it ends on {soon:%Y-%m-%d %H:%M} UTC" in result.out
 
 
 def test_history_of_another_program(zenithd: Run, folder: Path, free_port: int) -> None:

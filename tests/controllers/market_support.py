@@ -40,6 +40,7 @@ from zenithd.market.trade_effect import trade_effect
 from zenithd.market.trade_tape import TradeTape
 from zenithd.market.venue import VenueMarket
 from zenithd.market.view import MarketView
+from zenithd.wire.long_lists import LongList
 
 TODAY = date(2026, 11, 20)
 SECOND = 10**9
@@ -283,7 +284,10 @@ class World:
 
     async def ask(self, topic: str, data: Any, access: Access = EVERYTHING) -> Answer:
         answer = self.controller.query(topic, data, access)
-        return await answer if inspect.isawaitable(answer) else answer
+        if inspect.isawaitable(answer):
+            answer = await answer
+        data = answer.data.whole() if isinstance(answer.data, LongList) else answer.data
+        return Answer(data, answer.errors)
 
     def open(self, topic: str, access: Access = EVERYTHING) -> Opened:
         opened = self.try_open(topic, access)

@@ -128,6 +128,23 @@ FAULTS = {
         """,
         "SystemExit",
     ),
+    "a Ctrl-C of its own": (
+        """
+        async def run(source):
+            source.declare()
+            raise KeyboardInterrupt
+        """,
+        "KeyboardInterrupt",
+    ),
+    "a cancelled nursery above it": (
+        """
+        async def run(source):
+            source.declare()
+            trio.lowlevel.current_task().parent_nursery.cancel_scope.cancel()
+            await trio.sleep_forever()
+        """,
+        "it cancelled the nursery in which it ran",
+    ),
     "bad data": (
         """
         async def run(source):

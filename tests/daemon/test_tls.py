@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +29,14 @@ SYMBOLS = [f"XS{number:02}" for number in range(1, 11)]
 class TlsDaemon(DaemonProcess):
     """A daemon with TLS; its certificates are of an authority that only this test trusts."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, **environment: str) -> None:
         self.authority = trustme.CA()
         self.context = ssl.create_default_context()
         self.authority.configure_trust(self.context)
         self.chain, self.key = folder / "chain.pem", folder / "key.pem"
         self.certificate = self.renew()
         config = config.replace('tls_certificate = ""', f'tls_certificate = "{self.chain}"')
-        super().__init__(folder, config.replace('tls_key = ""', f'tls_key = "{self.key}"'))
+        super().__init__(folder, config.replace('tls_key = ""', f'tls_key = "{self.key}"'), **environment)
 
     def renew(self) -> bytes:
         """Put a new certificate and its key on disk; return the certificate (DER)."""
@@ -202,7 +204,13 @@ def test_a_slow_reader_conflates_and_catches_up(tmp_path: Path) -> None:
                 follower.take(client.receive())
             for topic in sorted(follower.confirmed - {"Depth!XS01.XSX"}):
                 client.send(Controller="Market", Topic=topic, Action="Unsub")
-            wait_until(lambda: daemon.metric("zenithd_subscriptions") == 2)
+
+            def unsubscribed() -> bool:
+                for _ in range(20):  # a reader that stops here would not be read from either
+                    follower.take(client.receive())
+                return daemon.metric("zenithd_subscriptions") == 2
+
+            wait_until(unsubscribed)
             wait_until(lambda: not follower.compare(["XS01"]))
 
 
@@ -227,6 +235,91 @@ def test_a_renewed_certificate_is_presented_without_a_restart(daemon: TlsDaemon)
         for _ in range(100):
             old.next_data(topic)
         assert old.ask("Market", "QueryDepthFull", {"Market": "XSX", "Code": "XS01"})[1] == []
+
+
+EXPIRY = "zenithd_tls_certificate_expiry_timestamp_seconds"
+
+
+def test_a_key_that_does_not_belong_is_refused_and_the_end_is_told(daemon: TlsDaemon) -> None:
+    """Two files are never replaced at one moment: in between the old pair must serve."""
+    with daemon.client() as old:
+        old.log_in()
+        before, end = daemon.presented(), daemon.metric(EXPIRY)
+        refusals = daemon.text().count("configuration not taken over")
+        soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+        issued = daemon.authority.issue_cert("localhost", "127.0.0.1", not_after=soon)
+        issued.private_key_pem.write_to_path(daemon.key)
+        wait_until(lambda: daemon.text().count("configuration not taken over") > refusals)
+        assert (daemon.presented(), daemon.metric(EXPIRY)) == (before, end)
+        issued.cert_chain_pems[0].write_to_path(daemon.chain)
+        wait_until(lambda: daemon.metric(EXPIRY) == soon.timestamp())
+        assert daemon.presented() != before
+        assert "the TLS certificate must be renewed" in daemon.text()
+        assert old.ask("Market", "QueryDepthFull", {"Market": "XSX", "Code": "XS01"})[1] == []
+
+
+@pytest.mark.parametrize("how", ["link", "folder"])
+def test_a_certificate_behind_links_is_renewed(tmp_path: Path, how: str) -> None:
+    """As certbot does it (a link is set to a new file), and as Kubernetes does (one to a new folder)."""
+    authority = trustme.CA()
+    live, chain, key = tmp_path / "live", tmp_path / "live" / "chain.pem", tmp_path / "live" / "key.pem"
+    live.mkdir()
+
+    def renew(number: int) -> bytes:
+        stored = tmp_path / f"archive{number if how == 'folder' else ''}"
+        stored.mkdir(exist_ok=True)
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued.private_key_pem.write_to_path(stored / f"key{number}.pem")
+        issued.cert_chain_pems[0].write_to_path(stored / f"chain{number}.pem")
+        if how == "folder":
+            (stored / f"key{number}.pem").rename(stored / "key.pem")
+            (stored / f"chain{number}.pem").rename(stored / "chain.pem")
+            point(live / "now", stored)
+        targets = (
+            (live / "now" / "key.pem", live / "now" / "chain.pem")
+            if how == "folder"
+            else (stored / f"key{number}.pem", stored / f"chain{number}.pem")
+        )
+        if how == "link" or number == 1:
+            point(key, targets[0])
+            point(chain, targets[1])
+        return ssl.PEM_cert_to_DER_cert(chain.read_text())
+
+    first = renew(1)
+    config = FAST.replace('tls_certificate = ""', f'tls_certificate = "{chain}"')
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    with LinkedDaemon(folder, config.replace('tls_key = ""', f'tls_key = "{key}"'), authority) as daemon:
+        assert daemon.presented() == first
+        second = renew(2)
+        assert second != first
+        wait_until(lambda: daemon.presented() == second)
+
+
+class LinkedDaemon(TlsDaemon):
+    """A daemon whose certificate lies elsewhere."""
+
+    def __init__(self, folder: Path, config: str, authority: trustme.CA) -> None:
+        self.context = ssl.create_default_context()
+        authority.configure_trust(self.context)
+        DaemonProcess.__init__(self, folder, config)
+
+
+def point(link: Path, target: Path) -> None:
+    """Set a symbolic link, in one step where it exists."""
+    new = link.with_name(link.name + ".new")
+    new.symlink_to(target)
+    new.replace(link)
+
+
+def test_a_signal_takes_a_renewed_certificate_over(tmp_path: Path) -> None:
+    with TlsDaemon(
+        tmp_path, FAST, WATCHFILES_FORCE_POLLING="true", WATCHFILES_POLL_DELAY_MS="3600000"
+    ) as daemon:
+        renewed = daemon.renew()
+        assert daemon.presented() == daemon.certificate != renewed
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemon.presented() == renewed)
 
 
 @pytest.mark.parametrize("sent", [b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\0" * 600])

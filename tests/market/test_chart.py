@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,8 @@ from zenithd.market.chart import (
     PERIODS,
     Minute,
     MinuteBars,
-    aggregate,
     bar_minute,
+    join_periods,
     merge_minutes,
     minute_bar,
     select_bars,
@@ -74,6 +75,10 @@ def test_volume_without_price_shows_only_with_a_priced_minute() -> None:
 
 
 # Aggregation
+
+
+def aggregate(bars: Sequence[Bar], period_seconds: int, time_zone: ZoneInfo) -> list[Bar]:
+    return list(join_periods(bars, period_seconds, time_zone))
 
 
 def test_five_minutes() -> None:

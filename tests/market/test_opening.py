@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from venue_simulator import NOON, ORDER_MOVES, TRADE_MOVES, Move, VenueSimulator, moves
 
 from zenithd.domain.events import (
+    BestPricesChanged,
     MarketStateChanged,
     OrderAdded,
     SecurityChanged,
@@ -17,11 +18,11 @@ from zenithd.domain.events import (
     TradingDayStarted,
 )
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.instrument import Instrument, MarketDefinition
+from zenithd.domain.instrument import BestPriceSource, Instrument, MarketDefinition
 from zenithd.domain.market_data import Side, TradeFlag, Trend
 from zenithd.market.changes import Changes
 from zenithd.market.delayed_market import DelayedMarket
-from zenithd.market.opening import opening_snapshot, supplied_statistics, todays_trades
+from zenithd.market.opening import opening_snapshot, present_events, todays_trades
 from zenithd.market.venue import VenueMarket
 
 DELAYED = MarketId("XSX[Delayed]")
@@ -47,16 +48,18 @@ def trade(trade_id: int, time: int, price: int = 100, instrument: InstrumentId =
 def opened(venue: VenueMarket, now: int, stored: list[TradeReported] | None = None) -> DelayedMarket:
     delayed = DelayedMarket(DELAYED, venue.definition, DELAY, False, opening_snapshot(venue))
     delayed.recall(todays_trades(venue, stored or (), MONDAY), venue.trading_date)
-    delayed.observe(supplied_statistics(venue), now)
+    delayed.observe(present_events(venue), now)
     return delayed
 
 
-def test_the_opening_state_has_books_and_states_but_no_trading() -> None:
+def test_the_opening_state_has_states_but_neither_books_nor_trading() -> None:
     venue = source()
     events = [
         MarketStateChanged(XSX, "Open", {"XSX::A": "Auction"}),
         OrderAdded(XS01, "a", Side.BID, 99, 5, 1),
-        SecurityChanged(instrument=XS01, close=97, last=101, value_traded=12.5, trading_state="Halt"),
+        SecurityChanged(
+            instrument=XS01, close=97, last=101, value_traded=12.5, trading_state="Halt", auction_price=98
+        ),
         trade(1, NOON),
         trade(2, NOON + 1, 105),
     ]
@@ -65,7 +68,8 @@ def test_the_opening_state_has_books_and_states_but_no_trading() -> None:
     delayed = opened(venue, NOON + 2)
     view, record = delayed.instruments[SHOWN], delayed.instruments[SHOWN].security
     assert (delayed.trading_date, delayed.trading_state) == (MONDAY, "Open")
-    assert (record.close, record.trading_state, record.best_bid, len(view.orders())) == (97, "Halt", 99, 1)
+    assert (record.close, record.trading_state) == (97, "Halt")
+    assert (record.best_bid, record.bid_quantity, record.auction_price, view.orders()) == (None, 0, None, [])
     assert (record.open, record.high, record.low, record.last, record.vwap) == (None,) * 5
     assert (record.volume, record.number_of_trades, record.value_traded) == (0, 0, 0)
     assert (len(view.tape), view.tape.newest_id, view.tape.trading_date) == (0, 0, MONDAY)
@@ -75,6 +79,7 @@ def test_the_opening_state_has_books_and_states_but_no_trading() -> None:
     delayed.due(NOON + 2 + DELAY)
     # Against what a supplied price moved cannot be told afterwards.
     assert msgspec.structs.replace(record, trend=Trend.NONE) == venue.instruments[XS01].security
+    assert view.orders() == venue.instruments[XS01].orders()
     assert view.chart.bars() == venue.instruments[XS01].chart.bars()
 
 
@@ -144,3 +149,15 @@ def test_after_the_delay_it_is_as_the_source(stream: list[list[Move]], late: int
     assert shown.security.value_traded == record.value_traded
     ids = [taped.trade.trade_id for taped in venue.instruments[XS01].tape]
     assert [taped.trade.trade_id for taped in shown.tape] == ids == sorted(ids)
+
+
+def test_best_prices_from_events_are_delayed_too() -> None:
+    definition = MarketDefinition(id=XSX, best_prices=BestPriceSource.EVENTS)
+    venue = VenueMarket(definition)
+    venue.redefine(definition, [Instrument(code="XS01", market=XSX)])
+    venue.apply([TradingDayStarted(XSX, MONDAY), BestPricesChanged(XS01, 99, 5, 101, 6)], NOON)
+    delayed = opened(venue, NOON)
+    record = delayed.instruments[SHOWN].security
+    assert (record.best_bid, record.best_ask) == (None, None)
+    delayed.due(NOON + DELAY)
+    assert record == venue.instruments[XS01].security

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,7 +187,9 @@ def check_statistics(venue: VenueMarket, simulator: VenueSimulator) -> None:
     assert record.value_traded == sum(trade.price * trade.quantity for trade in counted)
     volume = sum(trade.quantity for trade in averaged)
     value = sum(trade.price * trade.quantity for trade in averaged)
-    assert record.vwap == (round(value / (volume * 100), 6) if volume else None)
+    assert record.vwap == (
+        floor(Fraction(value, volume) * 10**4 + Fraction(1, 2)) / 10**6 if volume else None
+    )
 
 
 def trend_of(prices: list[int]) -> str:

@@ -457,6 +457,31 @@ def test_off_market_volume_does_not_touch_prices() -> None:
     assert (record.high, record.last, record.volume, record.vwap) == (100, 100, 12, 1.0)
 
 
+def test_a_state_of_the_market_is_one_change_among_the_others_of_its_batch() -> None:
+    venue = market()
+    changes = apply(venue, MarketStateChanged(XSX, "Open"), trade(1))
+    assert {"trading_state", "last"} <= changes.instruments[XS01].security
+    assert changes.instruments[XS02].security == {"trading_state"}
+    there_and_back = (MarketStateChanged(XSX, "Closed"), MarketStateChanged(XSX, "Open"))
+    assert apply(venue, *there_and_back).instruments == {}
+    changes = apply(venue, *there_and_back, trade(2, 101))
+    assert "trading_state" not in changes.instruments[XS01].security
+    changes = apply(venue, MarketStateChanged(XSX, "Closed"), InstrumentUnlisted(XS02))
+    assert list(changes.instruments) == [XS01]
+
+
+def test_of_several_best_prices_in_a_batch_the_last_counts() -> None:
+    venue = market(best_prices=BestPriceSource.EVENTS)
+    best = BestPricesChanged(XS01, 99, 1, 101, 1)
+    other = BestPricesChanged(XS01, 98, 1, None, 5)
+    assert apply(venue, other, best).instruments[XS01].security == {
+        "best_bid", "bid_quantity", "best_ask", "ask_quantity"
+    }  # fmt: skip
+    assert apply(venue, other, best).instruments == {}
+    record = venue.instruments[XS01].security
+    assert (record.best_bid, record.best_ask, record.ask_quantity) == (99, 101, 1)
+
+
 def test_the_trading_state_is_its_own_or_the_boards_or_the_markets() -> None:
     definition = MarketDefinition(id=XSX)
     venue = VenueMarket(definition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ from zenithd.authority.access import Access, MarketGrant, View
 from zenithd.domain.events import (
     InstrumentListed,
     InstrumentUnlisted,
+    LevelChanged,
     MarketEvent,
     OrderAdded,
     OrderRemoved,
+    TradeReported,
     TradingDayStarted,
 )
 from zenithd.domain.identifiers import InstrumentId, MarketId
@@ -76,17 +79,17 @@ def added_trades(subscriber: Subscriber, topic: str) -> list[int]:
 async def test_a_delayed_market_opens_and_then_shows_each_state_a_delay_later(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """It opens with the book as it is; today's trades come when their time has come."""
+    """It opens without books; they come after the delay, and today's trades when their time has come."""
     async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         assert daemon.markets.find(DELAYED) is None
         await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now() - 60 * SECOND)])
         began = trio.current_time()
         subscriber = daemon.subscriber()
-        assert ids(subscriber.subscribe("Depth!XS01.XSX[Delayed]")) == ["C", "+1"]
+        assert ids(subscriber.subscribe("Depth!XS01.XSX[Delayed]")) == ["C"]
         (security,) = subscriber.subscribe("Security!XS01.XSX[Delayed]")
         told = [security[name] for name in ("Market", "TradingState", "BestBid", "Last", "NumberOfTrades")]
-        assert told == ["XSX[Delayed]", "Open", 1.0, None, 0]
+        assert told == ["XSX[Delayed]", "Open", None, None, 0]
         assert subscriber.subscribe("Trades!XS01.XSX[Delayed]") == [[{"O": "I", "ID": 0}]]
         batches: list[list[MarketEvent]] = [
             [order("2", 101)],
@@ -102,7 +105,7 @@ async def test_a_delayed_market_opens_and_then_shows_each_state_a_delay_later(
         await trio.sleep(DELAYED_TICK_SECONDS + 0.002)
         assert added_trades(subscriber, "Trades!XS01.XSX[Delayed]") == [1]
         await trio.sleep_until(began + DELAY + 99)
-        assert subscriber.read("Depth!XS01.XSX[Delayed]") == []
+        assert ids(subscriber.read("Depth!XS01.XSX[Delayed]")) == ["C", "+1"]
         assert depth_of(daemon, XSX) == {"3"}
         for number, changes in enumerate(expected, 1):
             await trio.sleep_until(began + DELAY + number * 100 - 0.001)
@@ -139,10 +142,10 @@ async def test_the_state_of_a_delayed_market_outlives_a_restart(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """Its books are those from before until the first new state is due; trades come when they are due."""
-    async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
+    async with world(tmp_path, start="2026-01-05T09:40:00+00:00", delayed=DELAYED_SETTINGS) as daemon:
         source = daemon.source("venue")
         await begin(source, XSX, [order("1", 100), trade(1, daemon.clock.now() - 1200 * SECOND)])
-        await trio.sleep(1000)
+        await trio.sleep(DELAY + 1000)
         await source.publish([order("2", 101), trade(2, daemon.clock.now(), price=102)])
         await settle()
         assert (depth_of(daemon, DELAYED), trades_of(daemon, DELAYED)) == ({"1"}, [1])
@@ -202,6 +205,48 @@ async def test_a_listing_comes_to_a_delayed_market_after_the_delay(
         assert subscriber.ended == [("Depth!XS01.XSX[Delayed]", "Symbol.NotFound XS01.XSX[Delayed]")]
 
 
+async def test_what_a_source_hands_in_later_reaches_its_delayed_market(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Trades that were not seen live, and a market that begins anew after a batch that cannot be applied."""
+    async with world(tmp_path, delayed=DELAYED_SETTINGS) as daemon:
+        source = daemon.source("venue")
+        await begin(source, XSX, [order("1", 100)])
+        await source.backfill(XS01, MONDAY, [trade(1, daemon.clock.now()), trade(2, daemon.clock.now())])
+        await settle()
+        assert (trades_of(daemon, XSX), trades_of(daemon, DELAYED)) == ([1, 2], [])
+        await trio.sleep(DELAY + 1)
+        assert (trades_of(daemon, DELAYED), depth_of(daemon, DELAYED)) == ([1, 2], {"1"})
+        broken: Any = OrderAdded(XS01, "2", Side.BID, "a price", 5, 2)  # type: ignore[arg-type]
+        await source.publish([broken])
+        await settle()
+        assert (depth_of(daemon, XSX), depth_of(daemon, DELAYED)) == (set(), {"1"})
+        await trio.sleep(DELAY + 1)
+        assert (trades_of(daemon, DELAYED), depth_of(daemon, DELAYED)) == ([1, 2], set())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        OrderAdded(XS01, "\ud800", Side.BID, 100, 5, 1),
+        OrderAdded(XS01, "1", Side.BID, 10**400, 5, 1),
+        LevelChanged(XS01, Side.BID, 100, 2**64),
+        TradeReported(XS01, 1, 100, 10**30, 0),
+    ],
+)
+async def test_values_that_no_client_could_be_sent_are_refused_where_they_are_published(
+    event: MarketEvent, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with world(tmp_path) as daemon:
+        source = daemon.source("venue")
+        await begin(source, XSX, [order("1", 100)])
+        with pytest.raises(ValueError, match="events: "):
+            await source.publish([event])
+        await source.publish([order("2", 101)])
+        await settle()
+        assert depth_of(daemon, XSX) == {"1", "2"}
+
+
 # Mixed markets
 
 
@@ -215,6 +260,7 @@ async def test_listed_mixes_are_shown_and_others_are_made_on_demand(
         await begin(first, XSX, [order("1", 100)])
         await begin(daemon.source("second"), XSY, [order("2", 101, XSY)])
         await begin(daemon.source("third"), XSZ)
+        await trio.sleep(DELAY + 1)
         shown = {market.definition.id for market in daemon.markets.visible(everything)}
         assert shown == {"XSX", "XSY", "XSZ", "XSX[Delayed]", "XSY[Delayed]", "XSX+XSY"}
         subscriber = daemon.subscriber()
@@ -516,7 +562,7 @@ async def test_a_source_that_is_kept_waiting_is_impaired_until_it_gets_on(
             assert "faster" in daemon.markets.status_reason(XSX)
             gate.set()
         await source.wait_drained()
-        await trio.sleep(1)
+        await trio.sleep(2)
         (states,) = subscriber.read("Markets")
         assert [(state["Code"], state["Feed"]) for state in states] == [("XSX", "Active")]
         assert len(trades_of(daemon, XSX)) == 600
@@ -556,3 +602,72 @@ async def test_backfill(tmp_path: Path, autojump_clock: MockClock) -> None:
         market = daemon.markets.find(XSX)
         assert market is not None
         assert market.trading_date == TUESDAY
+
+
+# Sources that do too much
+
+
+async def slices_of_a_flood(tmp_path: Path, *others: str) -> int:
+    """In how many goes 1,000 batches are applied, on a clock that goes on by 0.1 ms with each look.
+
+    The queue holds too few of them for any to be joined.
+    """
+    async with world(tmp_path, inbound_events_max=100) as daemon, trio.open_nursery() as nursery:
+        for name in others:
+            daemon.source(name)
+        feed = daemon.markets.add_source("venue")
+        looks = itertools.count()
+        nursery.start_soon(feed.run, lambda: next(looks) * 0.0001)
+        source = daemon.attempt("venue", 1)
+        await begin(source)
+        flushes, ids_given = {}, itertools.count(1)
+        for moment in ("before", "after"):
+            if moment == "after":
+                for _ in range(1_000):
+                    await source.publish([trade(next(ids_given), 0) for _ in range(7)])
+                await source.wait_drained()
+            flushes[moment] = daemon.metrics.registry.get_sample_value("zenithd_flush_seconds_count") or 0
+        nursery.cancel_scope.cancel()
+    return round(flushes["after"] - flushes["before"])
+
+
+async def test_batches_are_joined_when_the_daemon_is_behind(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """What waits in many batches reaches subscribers in few messages, and all of it."""
+    async with world(tmp_path) as daemon:
+        source = daemon.source("venue")
+        await begin(source)
+        subscriber = daemon.subscriber()
+        subscriber.subscribe("Trades!XS01.XSX")
+        for number in range(1, 101):
+            await source.publish([trade(number, number)])
+        await settle()
+        messages = subscriber.read("Trades!XS01.XSX")
+        assert len(messages) < 20
+        told = [change["Trade"]["ID"] for message in messages for change in message if change["O"] == "A"]
+        assert told == list(range(1, 101))
+        assert trades_of(daemon, XSX) == list(range(1, 101))
+
+
+async def test_a_flood_of_one_of_several_sources_is_applied_in_smaller_slices(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    alone = await slices_of_a_flood(tmp_path / "a")
+    beside_another = await slices_of_a_flood(tmp_path / "b", "other")
+    assert beside_another > 4 * alone
+
+
+async def test_a_status_that_comes_and_goes_is_logged_once_a_second(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    with capture_logs() as logs:
+        async with world(tmp_path) as daemon:
+            source = daemon.source("venue")
+            await begin(source)
+            for _ in range(30):
+                source.set_status(XSX, FeedStatus.IMPAIRED, "connection lost")
+                source.set_status(XSX, FeedStatus.ACTIVE)
+                await trio.sleep(0.1)
+    told = [entry for entry in logs if entry["event"] == "feed status"]
+    assert 6 <= len(told) <= 8

@@ -25,12 +25,18 @@ async def test_any_chunking_gives_the_same_head(chunk: int) -> None:
     head = await read(GET, chunk=chunk)
     assert head is not None
     assert (head.method, head.path, head.query) == ("GET", "/metrics", {"x": ["1"]})
-    assert head.raw == GET
+    assert (head.version, head.early) == ("1.1", b"")
     assert not head.is_websocket
 
 
+async def test_what_follows_the_head_is_kept() -> None:
+    head = await read(GET + b"\x81\x85")
+    assert head is not None
+    assert head.early == b"\x81\x85"
+
+
 async def test_upgrade_is_recognised() -> None:
-    head = await read(b"GET /Zenith HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\n\r\n")
+    head = await read(b"GET /Zenith HTTP/1.1\r\nHost: a\r\nUpgrade: h2c, WebSocket\r\n\r\n")
     assert head is not None
     assert head.is_websocket
 
@@ -66,7 +72,7 @@ async def test_forwarded_headers_count_only_from_trusted_proxies() -> None:
 
 
 def page_of(method: str, target: str) -> Page:
-    head = Head(method, target, (), b"")
+    head = Head(method, target, ())
     return respond(head, Peer("::1", False), {"/metrics": lambda _: Page(200, "text/plain", b"up 1\n")})
 
 

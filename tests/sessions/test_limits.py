@@ -74,3 +74,15 @@ def test_addresses_of_the_last_minute_are_remembered_however_many() -> None:
 )
 def test_address_group(address: str, group: str) -> None:
     assert address_group(address) == group
+
+
+def test_new_connections_a_minute() -> None:
+    limits = AddressLimits(LimitSettings(connections_per_minute=60))
+    for _ in range(60):
+        assert limits.connect("a", 0) is None
+        limits.disconnect("a")
+    assert limits.connect("a", 0) is Refused.CONNECTION_RATE
+    assert limits.connect("b", 0) is None
+    assert limits.connections == 1
+    assert limits.connect("a", 1) is None
+    assert limits.connect("a", 1) is Refused.CONNECTION_RATE

@@ -60,3 +60,7 @@ def test_trading_over_plain(policy: TradingOverPlain, secure: bool, loopback: bo
     trading = secure or policy is TradingOverPlain.ALWAYS
     trading = trading or (loopback and policy is TradingOverPlain.LOOPBACK)
     assert granted == (SCOPES if trading else SCOPES - TRADING_SCOPES)
+
+
+def test_a_code_without_suffix_has_no_blank() -> None:
+    assert with_suffix("Controller", "") == "Controller"

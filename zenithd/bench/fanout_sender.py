@@ -25,7 +25,7 @@ from zenithd.authentication import Authentication, AuthenticationSettings
 from zenithd.authority.access import NOBODY, Access
 from zenithd.bench.commands import lines, written
 from zenithd.bench.messages import Messages
-from zenithd.bus import Bus, Flusher
+from zenithd.bus import Bus, Flusher, Group
 from zenithd.bus.frames import TEXT, frame
 from zenithd.clock import SystemClock
 from zenithd.config import Config, FanoutSettings, LimitSettings, LoggingSettings
@@ -116,6 +116,8 @@ class Publisher:
     def __init__(self, bus: Bus, topics: int) -> None:
         self._bus = bus
         self._flusher = bus.flusher
+        self._topics = topics
+        self._groups: list[list[Group]] = []
         self._messages = Messages(topics)
         self._prepared: list[tuple[int, bytes]] = []
         self._next = 0
@@ -123,6 +125,8 @@ class Publisher:
     async def run(self, arguments: list[str]) -> None:
         """Execute one command."""
         verb, *numbers = arguments
+        if not self._groups:
+            self._find_groups()
         if verb == "prepare":
             made = self._messages.take(int(numbers[0]))
             self._prepared = [(topic, frame(TEXT, message)) for topic, message in made]
@@ -132,14 +136,14 @@ class Publisher:
         elif verb == "pace":
             await self._pace(float(numbers[0]), float(numbers[1]))
 
+    def _find_groups(self) -> None:
+        """Everybody has subscribed by now: what `Topic.publish` goes through once a frame is ready."""
+        found = [self._bus.find("Market", f"Depth!{topic}") for topic in range(self._topics)]
+        self._groups = [[] if topic is None else list(topic.groups()) for topic in found]
+
     def _deliver(self, topic: int, data: bytes) -> None:
-        """What `Topic.publish` does once a frame is ready."""
-        found = self._bus.find("Market", f"Depth!{topic}")
-        if found is not None:
-            for audiences in found.audiences.values():
-                for audience in audiences.values():
-                    for group in audience.groups.values():
-                        group.deliver(data)
+        for group in self._groups[topic]:
+            group.deliver(data)
 
     async def _batch(self, count: int) -> None:
         for topic, data in self._prepared[self._next : self._next + count]:

@@ -138,6 +138,7 @@ class WholeDaemon:
 
 
 def _config(files: Sequence[Path]) -> str:
+    """Limits are out of the way, and outboxes so large that nothing is merged: the digests must be equal."""
     plugins = "\n".join(f"[plugins.{name}]\nenabled = false" for name in ("prodigy", "binance"))
     listed = json.dumps([str(path) for path in files])
     return f"""
@@ -155,6 +156,8 @@ requests_per_second = 1000000
 requests_burst = 1000000
 ping_seconds = 600.0
 idle_seconds = 1200.0
+[fanout]
+outbox_bytes_max = 1073741824
 [users.{USER}]
 password = "bench"
 scopes = ["Zenith/Market"]

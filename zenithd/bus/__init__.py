@@ -7,6 +7,15 @@ still has to get), `flusher` (when it is written), `frames` (WebSocket framing).
 
 from zenithd.bus.flusher import Flusher, FlushStatistics
 from zenithd.bus.outbox import Outbox, OutboxStatistics
-from zenithd.bus.topic import Bus, Subscription, Topic
+from zenithd.bus.topic import Bus, Group, Subscription, Topic
 
-__all__ = ["Bus", "FlushStatistics", "Flusher", "Outbox", "OutboxStatistics", "Subscription", "Topic"]
+__all__ = [
+    "Bus",
+    "FlushStatistics",
+    "Flusher",
+    "Group",
+    "Outbox",
+    "OutboxStatistics",
+    "Subscription",
+    "Topic",
+]

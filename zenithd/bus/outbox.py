@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from zenithd.bus.topic import Subscription
 
@@ -63,6 +63,39 @@ class Listener(Protocol):
     def broken(self, outbox: Outbox) -> None:
         """The peer is gone."""
         ...
+
+
+def flush_all(outboxes: Iterable[Outbox], statistics: OutboxStatistics) -> None:
+    """Write what is pending in each of them, or queue it behind what already waits.
+
+    One loop for all: a call and four counters for each outbox would cost half as much as a small write.
+    """
+    write = os.write
+    writes = bytes_written = 0
+    for outbox in outboxes:
+        pending = outbox.pending
+        if not pending:
+            continue
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        pending.clear()
+        descriptor = outbox.descriptor
+        if descriptor is None or outbox.waiting or outbox.closed:
+            if not outbox.closed:
+                outbox.wait(data)
+            continue
+        try:
+            written = write(descriptor, data)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            outbox.fail()
+            continue
+        writes += 1
+        bytes_written += written
+        if written != len(data):
+            outbox.wait(data[written:])
+    statistics.writes += writes
+    statistics.bytes_written += bytes_written
 
 
 class Outbox:
@@ -141,30 +174,10 @@ class Outbox:
 
     def flush(self) -> None:
         """Write what is pending, or queue it behind what already waits."""
-        pending = self.pending
-        if not pending:
-            return
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        pending.clear()
-        if self.closed:
-            return
-        if self.waiting or self.descriptor is None:
-            self._wait(data)
-            return
-        try:
-            written = os.write(self.descriptor, data)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            self.fail()
-            return
-        statistics = self.statistics
-        statistics.writes += 1
-        statistics.bytes_written += written
-        if written < len(data):
-            self._wait(data[written:])
+        flush_all((self,), self.statistics)
 
-    def _wait(self, data: bytes) -> None:
+    def wait(self, data: bytes) -> None:
+        """Queue what the kernel did not take."""
         first = not self.waiting
         for start in range(0, len(data), WRITE_BYTES_MAX):
             self.waiting.append(data[start : start + WRITE_BYTES_MAX])

@@ -7,7 +7,7 @@ field that a subscriber may not see never reaches an encoder it shares, since th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -249,15 +249,15 @@ class Topic:
             if not audiences:
                 del self.audiences[audience.entitlement]
 
+    def groups(self) -> Iterator[Group]:
+        """All groups of all audiences."""
+        for audiences in self.audiences.values():
+            for audience in audiences.values():
+                yield from audience.groups.values()
+
     def members(self) -> list[Subscription]:
         """Everybody who holds the topic."""
-        return [
-            subscription
-            for audiences in self.audiences.values()
-            for audience in audiences.values()
-            for group in audience.groups.values()
-            for subscription in group.members
-        ]
+        return [subscription for group in self.groups() for subscription in group.members]
 
 
 class Bus:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zenithd.cli import check, init, plugins, record, run, user, watch
+from zenithd.cli import bench, check, init, plugins, record, run, top, user, watch
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
 from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
@@ -41,8 +41,10 @@ app.command("run", epilog=run.EPILOG)(run.run)
 app.command("init", epilog=init.EPILOG)(init.init)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("watch", epilog=watch.EPILOG)(watch.watch)
+app.command("top", epilog=top.EPILOG)(top.top)
 app.command("record", epilog=record.RECORD_EPILOG)(record.record)
 app.command("replay", epilog=record.REPLAY_EPILOG)(record.replay)
+app.add_typer(bench.app, name="bench")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(user.app, name="user")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import resource
+import contextlib
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Set
 from pathlib import Path
 
@@ -17,15 +18,13 @@ from zenithd.config import Config, ConfigError, inspect_readable, unknown_sectio
 from zenithd.daemon_file import DaemonFile, find_daemon
 from zenithd.history.schema import StoreRefused, connect
 from zenithd.history.store import HISTORY_FILE
+from zenithd.open_files import file_limit_max, file_shortage
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin_loading import load_plugins
-from zenithd.server.tls import BadCertificate, Certificate, make_context
+from zenithd.server.tls import BadCertificate, Certificate, expiry, expiry_reason, make_context
 from zenithd.tokens import KEY_FILE, load_key
 
 EPILOG = examples("zenithd check", "zenithd check --config market/config.toml --json")
-
-FILES_BESIDE_CONNECTIONS = 200
-"""Open files of the daemon that are not connections, rounded up."""
 
 
 def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
@@ -78,6 +77,16 @@ def tls_faults(config: Config) -> Iterator[str]:
         yield str(
             config.error("server.tls_certificate", "a certificate and key that belong together", str(error))
         )
+
+
+def certificate_notes(config: Config) -> Iterator[str]:
+    """A certificate that has ended or soon will; one that cannot be used is a fault."""
+    if config.tls_files is None:
+        return
+    with contextlib.suppress(BadCertificate):
+        reason = expiry_reason(expiry(config.tls_files[0]), time.time())
+        if reason is not None:
+            yield f"the TLS certificate must be renewed: {reason}"
 
 
 def place_faults(config: Config, wrong: Set[str]) -> Iterator[str]:
@@ -150,10 +159,10 @@ def setting_notes(config: Config) -> Iterator[str]:
     host, _ = config.address
     if host not in ("localhost", "::1") and not host.startswith("127.") and config.tls_files is None:
         yield f"{config.server.listen} is open to other machines without TLS: passwords travel in clear"
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = config.limits.connections_max + FILES_BESIDE_CONNECTIONS
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        yield f"this system allows {hard} open files, limits.connections_max wants {needed}"
+    shortage = file_shortage(config.limits.connections_max, file_limit_max())
+    if shortage is not None:
+        yield shortage
+    yield from certificate_notes(config)
     for name, user in config.users.items():
         if user.password and not user.loopback_only:
             yield f"users.{name}: the password stands in clear and is accepted from anywhere"

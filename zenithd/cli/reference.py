@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zenithd.bus import Bus, Flusher
 from zenithd.config.reference import config_text, configuration_page
-from zenithd.metrics import Metrics
+from zenithd.metrics import all_metrics
 from zenithd.plugin_loading import bundled_structs
 
 METRICS_BEGIN = "<!-- metrics: begin -->\n"
@@ -32,9 +31,7 @@ def with_metrics(page: str) -> str:
     """The page with its table of metrics made anew."""
     before, _, rest = page.partition(METRICS_BEGIN)
     _, _, after = rest.partition(METRICS_END)
-    metrics, flusher = Metrics(), Flusher(0.001, lambda: 0.0)
-    metrics.watch(Bus(flusher), flusher)
-    rows = "".join(f"| `{name}` | {documentation} |\n" for name, documentation in metrics.names())
+    rows = "".join(f"| `{name}` | {documentation} |\n" for name, documentation in all_metrics().names())
     return f"{before}{METRICS_BEGIN}| metric | |\n|---|---|\n{rows}{METRICS_END}{after}"
 
 

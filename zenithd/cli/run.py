@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,6 +15,7 @@ from rich.text import Text
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, console, examples
 from zenithd.config import Config, load
 from zenithd.daemon_file import DaemonFile
+from zenithd.open_files import raise_file_limit
 
 if TYPE_CHECKING:
     from zenithd.app import StartInfo
@@ -110,13 +110,6 @@ def serve(
         print_banner(config, info)
 
     trio.run(partial(app.run, config, started=started))
-
-
-def raise_file_limit() -> int:
-    """Allow as many open files as the system lets us, since each connection is one; return how many."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def print_banner(config: Config, info: StartInfo) -> None:

@@ -94,9 +94,14 @@ def full_url(text: str) -> str:
 
 
 def local_url(config: Path) -> str:
+    """Where clients reach the daemon of this folder."""
+    return local_daemon(config).websocket_url
+
+
+def local_daemon(config: Path) -> DaemonFile:
     """The daemon of this folder: where it really listens if it runs, else where it would."""
     settings = load(config) if config.exists() or config != DEFAULT_CONFIG else Config()
     running = find_daemon(settings.state_directory)
     if running is None:
         running = DaemonFile(0, settings.server.listen, settings.tls_files is not None)
-    return running.websocket_url
+    return running

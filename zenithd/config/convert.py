@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import functools
 import json
 import math
 import re
@@ -27,6 +28,11 @@ S = TypeVar("S", bound=msgspec.Struct)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"password|secret|token|api_key")
 _INVALID = object()
+
+NESTING_SHOWN_MAX = 16
+"""Deepest lists and tables that are shown of a value."""
+DECIMAL_BITS_MAX = 256
+"""Longest whole number that is shown in decimal."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +90,18 @@ def convert_readable(
     return built
 
 
+@functools.cache
+def hints_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The annotations of a struct, evaluated once: that takes longer than reading a section."""
+    return get_type_hints(struct, include_extras=True)
+
+
+@functools.cache
+def fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a struct, worked out once."""
+    return msgspec.structs.fields(struct)
+
+
 def unwrap(annotation: Any) -> tuple[Any, list[msgspec.Meta]]:
     """Split an annotation into its bare type and the Metas around it."""
     if get_origin(annotation) is not Annotated:
@@ -104,8 +122,8 @@ class _Conversion:
         return _INVALID
 
     def struct(self, table: Mapping[str, Any], struct: type[S], path: KeyPath) -> S | None:
-        hints = get_type_hints(struct, include_extras=True)
-        fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+        hints = hints_of(struct)
+        fields = {field.encode_name: field for field in fields_of(struct)}
         for key in table:
             if key not in fields:
                 self._report_unknown(key, list(fields), path)
@@ -176,7 +194,7 @@ class _Conversion:
 
     def _path(self, value: Any, annotation: Any, path: KeyPath) -> Any:
         """A path is relative to the configuration file."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\0" in value:
             return self._wrong(value, annotation, path)
         checked = self._checked(value, annotation, path)
         return _INVALID if checked is _INVALID else self.source.directory / value
@@ -224,18 +242,23 @@ def _form(metas: list[msgspec.Meta]) -> str | None:
     return None
 
 
-def toml_text(value: Any) -> str:
-    """A value as it is written in TOML, on one line."""
+def toml_text(value: Any, depth: int = NESTING_SHOWN_MAX) -> str:
+    """A value as it is written in TOML, on one line; what is nested deeper than `depth` is left out."""
+    if depth == 0 and isinstance(value, dict | list | tuple | set | frozenset):
+        return "…"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key_text((key,))} = {toml_text(item)}" for key, item in value.items()) + "}"
+        items = (f"{key_text((key,))} = {toml_text(item, depth - 1)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
     if isinstance(value, list | tuple | set | frozenset):
-        return "[" + ", ".join(toml_text(item) for item in value) + "]"
+        return "[" + ", ".join(toml_text(item, depth - 1) for item in value) + "]"
     if isinstance(value, Path):
         return json.dumps(str(value))
+    if isinstance(value, int) and value.bit_length() > DECIMAL_BITS_MAX:
+        return hex(value)  # Python refuses to write long ones in decimal
     return repr(value) if isinstance(value, float) else str(value)
 
 

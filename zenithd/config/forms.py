@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 from zenithd.domain.identifiers import InvalidIdentifier, MixedMarketCode, parse_market
 
+HOST_LENGTH_MAX = 253
+"""Longest name of a host (RFC 1035)."""
+
 _MARKET_PATTERN = re.compile(r"[A-Za-z0-9_:+#\[\] -]*\*?[A-Za-z0-9_:+#\[\] -]*", re.ASCII)
 
 
@@ -22,13 +25,19 @@ def parse_host_port(text: str) -> tuple[str, int]:
     """Parse `HOST:PORT`, an IPv6 host in brackets.
 
     Raises:
-        ValueError: not of that form, or the port is not from 0 to 65535.
+        ValueError: not of that form, no name that a host can have, or the port is not from 0 to 65535.
     """
+    if not text.isprintable() or " " in text:
+        raise ValueError("not a host")
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = str(ipaddress.IPv6Address(host[1:-1]))
     elif ":" in host:
         raise ValueError("an IPv6 address needs brackets")
+    elif len(host) > HOST_LENGTH_MAX:
+        raise ValueError("longer than a host's name can be")
+    else:
+        host.encode("idna")  # a UnicodeError is a ValueError; looking the host up would raise it too
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
         raise ValueError("not HOST:PORT")
     return host, int(port)
@@ -77,7 +86,14 @@ def _time_zone(text: str, directory: Path) -> bool:
 
 
 def _file(text: str, directory: Path) -> bool:
-    return not text or (directory / text).is_file()
+    try:
+        return not text or (directory / text).is_file()
+    except (OSError, ValueError):  # longer than a path can be; a NUL
+        return False
+
+
+def _folder(text: str, directory: Path) -> bool:
+    return bool(text) and "\0" not in text
 
 
 def _url(text: str, directory: Path) -> bool:
@@ -110,6 +126,7 @@ FORMS: dict[str, tuple[Check, str, str]] = {
     ),
     "time-zone": (_time_zone, "an IANA time zone", 'write for example "Australia/Sydney"'),
     "file": (_file, "a file that exists", "correct the name; it is relative to the configuration file"),
+    "folder": (_folder, "a folder", "correct the name; it is relative to the configuration file"),
     "url": (_url, "a URL with http, https, ws or wss", 'write for example "wss://example.com/stream"'),
     "password-hash": (
         _password_hash,

@@ -20,6 +20,16 @@ class PluginHostSettings(Section, frozen=True):
             le=3600,
         ),
     ] = 10.0
+    silence_seconds_max: Annotated[
+        float,
+        about(
+            "Time a plugin that says it is Active, and of which somebody wants an instrument, may bring nothing"
+            " before its feed is Impaired and it is started again; set it where no market is ever quiet for so"
+            " long. 0: for ever.",
+            ge=0,
+            le=86_400,
+        ),
+    ] = 0.0
     call_seconds_max: Annotated[
         float,
         about("Time a plugin has to answer one call (history, login).", ge=0.1, le=3600),

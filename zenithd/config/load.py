@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +18,8 @@ from zenithd.config.convert import (
     convert_readable,
     convert_table,
     describe,
+    fields_of,
+    hints_of,
     key_text,
     toml_text,
     unwrap,
@@ -31,6 +34,8 @@ from zenithd.config.user_settings import AuthenticationSettings, UserSettings
 from zenithd.domain.identifiers import parse_market
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+_LONG_NUMBER = re.compile(rf"(?<=[=\[,\s+-])[0-9_]{{{sys.int_info.default_max_str_digits},}}")
 
 OFF_BY_DEFAULT = ("binance", "replay")
 """Bundled plugins that run only if a section enables them: one needs the internet, the other a file."""
@@ -139,8 +144,8 @@ def _empty_settings(
     table: Mapping[str, Any], struct: type[msgspec.Struct], path: KeyPath, source: Source
 ) -> Iterator[ConfigError]:
     """What an enabled plugin cannot do without, and is empty."""
-    hints = get_type_hints(struct, include_extras=True)
-    for field in msgspec.structs.fields(struct):
+    hints = hints_of(struct)
+    for field in fields_of(struct):
         metas = unwrap(hints[field.name])[1]
         is_required = any((meta.extra_json_schema or {}).get(REQUIRED_WHEN_ENABLED) for meta in metas)
         if is_required and table.get(field.encode_name, "") in ("", [], {}):
@@ -197,11 +202,10 @@ def inspect_readable(
     their defaults in it. It serves to look for further mistakes, never to run with."""
     path = Path(path)
     try:
-        text = _read(path)
-        table = _parse(path, text)
+        table, lines = _parse(path, _read(path))
     except ConfigError as error:
         return None, [error]
-    return parse(table, path, find_lines(text), overrides)
+    return parse(table, path, lines, overrides)
 
 
 def parse(
@@ -312,9 +316,10 @@ def _read(path: Path) -> str:
         raise ConfigError(str(path), line, "", "text in UTF-8", "save the file in that encoding") from None
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def _parse(path: Path, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """Read the tables, and the line of each key."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), find_lines(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -325,6 +330,10 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise ConfigError(str(path), None, "", "TOML", "nest its arrays less deeply") from None
+    except ValueError:  # Python's own, of a number with more digits than it reads
+        number = _LONG_NUMBER.search(text)
+        place = None if number is None else text.count("\n", 0, number.start()) + 1
+        raise ConfigError(str(path), place, "", "numbers of a few digits", "shorten the number") from None
 
 
 def _override(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
 from zenithd.config.about import LIVE
-from zenithd.config.convert import key_text, unwrap
+from zenithd.config.convert import hints_of, key_text, unwrap
 from zenithd.config.load import Config
 
 
@@ -33,7 +33,8 @@ def diff_live(old: Config, new: Config) -> LiveDifference:
             applied += _changed_entries("users", old.users, new.users)
             continue
         before, after = getattr(old, section), getattr(new, section)
-        hints = get_type_hints(type(before), include_extras=True)
+        struct: type[msgspec.Struct] = type(before)
+        hints = hints_of(struct)
         for key in before.__struct_fields__:
             if getattr(before, key) != getattr(after, key):
                 (applied if is_live(hints[key]) else needs_restart).append(f"{section}.{key}")
@@ -48,7 +49,8 @@ def with_live(old: Config, new: Config) -> Config:
         if section == "users":
             continue
         before, after = getattr(old, section), getattr(new, section)
-        hints = get_type_hints(type(before), include_extras=True)
+        struct: type[msgspec.Struct] = type(before)
+        hints = hints_of(struct)
         live = {key: getattr(after, key) for key in before.__struct_fields__ if is_live(hints[key])}
         sections[section] = msgspec.structs.replace(before, **live)
     return msgspec.structs.replace(old, **sections)

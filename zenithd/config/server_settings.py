@@ -27,7 +27,8 @@ class ServerSettings(Section, frozen=True):
         str,
         about(
             "Folder of everything the daemon keeps (history, users, keys), relative to this file; change it"
-            " where the operating system wants state elsewhere."
+            " where the operating system wants state elsewhere.",
+            form="folder",
         ),
     ] = "var"
     tls_certificate: Annotated[
@@ -57,6 +58,14 @@ class ServerSettings(Section, frozen=True):
             live=True,
         ),
     ] = ()
+    operators: Annotated[
+        tuple[Annotated[str, Meta(extra_json_schema={"format": "network"})], ...],
+        about(
+            "Addresses or networks that /status and /health/ready tell everything: clients' addresses, users"
+            " and reasons. Others are told numbers and states alone; add where you run `zenithd top` from.",
+            live=True,
+        ),
+    ] = ("127.0.0.0/8", "::1")
     trading_over_plain: Annotated[
         Literal["never", "loopback", "always"],
         about(
@@ -160,15 +169,35 @@ class LimitSettings(Section, frozen=True):
             live=True,
         ),
     ] = 20_000
+    turns_seconds: Annotated[
+        float,
+        about(
+            "Time for which all clients together are worked for before markets get their turn again; raise it"
+            " for quicker answers, lower it for evener delivery.",
+            ge=0.00001,
+            le=1,
+            live=True,
+        ),
+    ] = 0.0003
     message_bytes_max: Annotated[
         int,
         about(
-            "Largest message a client may send; a larger one ends its connection.",
+            "Largest message a client may send; a larger one ends its connection. Taking a message apart"
+            " holds everybody up: a millisecond for 64 KiB.",
             ge=1024,
             le=134_217_728,
             live=True,
         ),
-    ] = 1_048_576
+    ] = 65_536
+    message_values_max: Annotated[
+        int,
+        about(
+            "Values in a client's message, at all depths; more of them are malformed, whatever their size.",
+            ge=100,
+            le=10_000_000,
+            live=True,
+        ),
+    ] = 10_000
     nesting_max: Annotated[
         int,
         about(
@@ -178,6 +207,26 @@ class LimitSettings(Section, frozen=True):
             live=True,
         ),
     ] = 64
+    connections_per_minute: Annotated[
+        int,
+        about(
+            "New connections a minute from one address, so many also at once; raise it if more clients than"
+            " that share one address.",
+            ge=1,
+            le=10_000_000,
+            live=True,
+        ),
+    ] = 12_000
+    pages_per_second: Annotated[
+        float,
+        about(
+            "Times a second that each page (/metrics, /status, …) is made anew; who asks more often gets"
+            " the last one again. Raise it if many programs look at them.",
+            ge=0.1,
+            le=1_000,
+            live=True,
+        ),
+    ] = 2.0
     logins_per_minute: Annotated[
         int,
         about(

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import trio
 
 from zenithd.authority.access import Access
 from zenithd.controllers.directory import MarketDirectory, RemoteBars, TradeHistory
 from zenithd.controllers.interface import Answer, Refusal
 from zenithd.controllers.lookup import FoundSymbol, Lookup, refuse
 from zenithd.controllers.origins import origins
-from zenithd.controllers.slices import in_slices
+from zenithd.controllers.slices import gathered, sliced
 from zenithd.domain.market_data import Bar, DataKind
 from zenithd.history.bars import BarQuery, join_minutes
 from zenithd.history.store import HistoryUnavailable
-from zenithd.market.chart import DAY_SECONDS, Minute, aggregate, merge_minutes, minute_bar, select_bars
+from zenithd.market.chart import DAY_SECONDS, Minute, join_periods, merge_minutes, minute_bar, select_bars
+from zenithd.turns import Steps, in_turns
 from zenithd.wire import errors, translate
 from zenithd.wire.dates import NANOSECONDS, InvalidDate, parse_date, parse_date_time
+from zenithd.wire.long_lists import LongList
 from zenithd.wire.requests import ChartRequest, InvalidRequest, decode
 
 RECORDS_MAX = 50_000
@@ -36,6 +39,13 @@ PERIODS_PER_BAR_MAX = 5
 
 MINUTES_MAX = 100_000
 """Most minutes that are read from the store for one answer."""
+
+
+SLICE_BARS = 200
+"""Bars that are looked at before giving way: a tenth of a millisecond."""
+
+SLICE_PERIODS = 10
+"""Longer bars, of up to thirty each, that are made before giving way."""
 
 
 class _Range(msgspec.Struct, frozen=True):
@@ -88,14 +98,13 @@ class Chart:
             past = await self._past(found, wanted)
         except HistoryUnavailable:
             past, faults = [], refuse(errors.SYMBOL_FAULT, found.id).errors
-        minutes = merge_minutes([past, _today(found, wanted)])
-        bars = await _bars(minutes, wanted, zone)
-        bars = _joined(bars, await self._remote_bars(found, wanted, zone))
-        chosen = select_bars(bars, wanted.start, wanted.end, wanted.count)
+        charts = [past, _today(found, wanted)]
+        remote = await self._remote_bars(found, wanted, zone)
+        chosen = await in_turns(_chosen(charts, remote, found, wanted))
         write = translate.daily_records if wanted.is_daily else translate.chart_records
-        instrument, name = found.instrument.instrument, found.market.definition.time_zone
-        records = await in_slices(chosen, partial(write, instrument=instrument, zone=name))
-        return Answer(records, faults)
+        name = found.market.definition.time_zone
+        make = partial(write, instrument=found.instrument.instrument, zone=name)
+        return Answer(LongList(chosen, make), faults)
 
     async def _past(self, found: FoundSymbol, wanted: _Range) -> list[Minute]:
         """Give the stored minutes or days before the market's trading date, blended for a mix."""
@@ -105,7 +114,7 @@ class Chart:
         read = self._history.days if wanted.is_daily else self._history.minutes
         query = _bar_query(wanted, today)
         charts = [await read(origin.instrument, query) for origin in origins(self._directory, found)]
-        return charts[0] if len(charts) == 1 else merge_minutes(charts)
+        return charts[0] if len(charts) == 1 else await in_turns(_merged(charts))
 
     async def _remote_bars(self, found: FoundSymbol, wanted: _Range, zone: ZoneInfo) -> Sequence[Bar]:
         """Ask the history sources. A blend of several markets is nothing that any of them has."""
@@ -170,23 +179,59 @@ def _today(found: FoundSymbol, wanted: _Range) -> list[Minute]:
     return [join_minutes(translate.day_time(today), minutes)]
 
 
-async def _bars(minutes: Sequence[Minute], wanted: _Range, zone: ZoneInfo) -> list[Bar]:
-    bars = [bar for minute in minutes if (bar := minute_bar(minute)) is not None]
-    if wanted.is_daily or wanted.period == 60:
-        return bars
-    await trio.lowlevel.checkpoint()
-    return aggregate(bars, wanted.period, zone)
+def _chosen(
+    charts: Sequence[Sequence[Minute]], remote: Sequence[Bar], found: FoundSymbol, wanted: _Range
+) -> Steps[list[Bar]]:
+    """Choose the bars, newest first, from what there is of each origin, oldest first."""
+    minutes = yield from _merged(charts)
+    bars = yield from sliced(minutes, _priced, SLICE_BARS)
+    if not wanted.is_daily and wanted.period != 60:
+        zone = ZoneInfo(found.market.definition.time_zone)
+        bars = yield from gathered(join_periods(bars, wanted.period, zone), SLICE_PERIODS)
+    bars = yield from _joined(bars, remote)
+    return select_bars(bars, wanted.start, wanted.end, wanted.count)
 
 
-def _joined(local: list[Bar], remote: Sequence[Bar]) -> list[Bar]:
+def _merged(charts: Sequence[Sequence[Minute]]) -> Steps[list[Minute]]:
+    """Blend charts part by part; those that follow each other in time need no blending."""
+    charts = [chart for chart in charts if chart]
+    if all(before[-1].time < after[0].time for before, after in pairwise(charts)):
+        return [minute for chart in charts for minute in chart]
+    times = max(charts, key=len)[SLICE_BARS::SLICE_BARS]
+    merged: list[Minute] = []
+    places = [0] * len(charts)
+    for time in [minute.time for minute in times] + [None]:
+        ends = [
+            len(chart) if time is None else bisect_left(chart, time, lo=place, key=_minute_time)
+            for chart, place in zip(charts, places, strict=True)
+        ]
+        merged += merge_minutes(
+            [chart[place:end] for chart, place, end in zip(charts, places, ends, strict=True)]
+        )
+        places = ends
+        yield
+    return merged
+
+
+def _minute_time(minute: Minute) -> int:
+    return minute.time
+
+
+def _priced(minutes: Sequence[Minute]) -> list[Bar]:
+    return [bar for minute in minutes if (bar := minute_bar(minute)) is not None]
+
+
+def _joined(local: list[Bar], remote: Sequence[Bar]) -> Steps[list[Bar]]:
     """Join bars, oldest first. Of two for one period the one with more volume has seen more of it."""
     if not remote:
         return local
     joined = {bar.time: bar for bar in remote}
-    for bar in local:
+    for number, bar in enumerate(local, 1):
         other = joined.get(bar.time)
         if other is None or bar.volume >= other.volume:
             joined[bar.time] = bar
+        if number % SLICE_BARS == 0:
+            yield
     return [joined[time] for time in sorted(joined)]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from zenithd.authority.access import Access, View
 from zenithd.controllers.chart import Chart
 from zenithd.controllers.directory import MarketDirectory, RemoteBars, TradeHistory, no_remote_bars
@@ -14,7 +16,7 @@ from zenithd.controllers.lookup import FoundMarket, FoundSymbol, Lookup, answera
 from zenithd.controllers.mixed_code import query_mixed_market
 from zenithd.controllers.symbols import Symbols, open_symbols
 from zenithd.controllers.trades import Trades
-from zenithd.domain.identifiers import MarketId, MixedMarketCode, parse_market
+from zenithd.domain.identifiers import InstrumentId, MarketId, MixedMarketCode, parse_market
 from zenithd.domain.instrument import MarketDefinition
 from zenithd.domain.market_data import DataKind
 from zenithd.market.view import InstrumentView, MarketView
@@ -99,7 +101,7 @@ class MarketController:
             view,
             snapshot,
             opened=partial(directory.want, identifier),
-            closed=partial(directory.unwant, identifier),
+            closed=_Leaving(directory, identifier),
         )
 
     def _open_markets(self, access: Access) -> Opened:
@@ -154,6 +156,16 @@ class MarketController:
         if isinstance(found, Refusal):
             return Answer(errors=found.errors)
         return Answer(translate.brokers(found.market.definition) if found.view.brokers else [])
+
+
+class _Leaving(msgspec.Struct, frozen=True):
+    """Called when a subscriber of a symbol leaves; each holds one, a partial takes five times the room."""
+
+    directory: MarketDirectory
+    identifier: InstrumentId
+
+    def __call__(self) -> None:
+        self.directory.unwant(self.identifier)
 
 
 def _depth(market: MarketView, instrument: InstrumentView, view: View) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import heapq
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -14,14 +15,16 @@ from zenithd.controllers.directory import MarketDirectory, TradeHistory
 from zenithd.controllers.interface import Answer, Refusal
 from zenithd.controllers.lookup import FoundSymbol, Lookup, refuse
 from zenithd.controllers.origins import Origin, origins
-from zenithd.controllers.slices import SLICE_RECORDS, in_slices
+from zenithd.controllers.slices import SLICE_RECORDS, gathered
 from zenithd.domain.market_data import DataKind, Trend
 from zenithd.history.store import HistoryUnavailable
 from zenithd.market.changes import TapeTrade
 from zenithd.market.trade_effect import trade_effect
 from zenithd.market.trade_order import MixedTradeIds
 from zenithd.market.trade_tape import select_trades, trend_between
+from zenithd.turns import in_turns
 from zenithd.wire import errors, translate
+from zenithd.wire.long_lists import LongList
 from zenithd.wire.requests import TradesRequest, decode
 
 
@@ -46,7 +49,7 @@ class Trades:
         selection = request.count, request.first_trade_id, request.last_trade_id
         tape = found.instrument.tape
         taped = tape.select(*selection)
-        if len(taped) <= SLICE_RECORDS and tape.covers(*selection):
+        if tape.covers(*selection):
             return Answer(self._records(found, taped))
         return self._today(found, request)
 
@@ -57,7 +60,7 @@ class Trades:
         sources = origins(self._directory, found)
         if tape.covers(*selection) or len(sources) != 1:
             # What a mix let go is in the store under the ids of its sources: it cannot be asked for.
-            return Answer(await self._slowly(found, taped))
+            return Answer(self._records(found, taped))
         (origin,) = sources
         last = tape.newest_id if request.last_trade_id is None else min(request.last_trade_id, tape.newest_id)
         day = found.market.trading_date
@@ -67,8 +70,8 @@ class Trades:
                 origin.instrument, day, request.count, request.first_trade_id, last
             )
         except HistoryUnavailable:
-            return Answer(await self._slowly(found, taped), _fault(found))
-        return Answer(await self._slowly(found, [_renamed(trade, origin) for trade in stored]))
+            return Answer(self._records(found, taped), _fault(found))
+        return Answer(self._records(found, [_renamed(trade, origin) for trade in stored]))
 
     async def _past(self, found: FoundSymbol, request: TradesRequest) -> Answer:
         sources = origins(self._directory, found)
@@ -83,10 +86,11 @@ class Trades:
                 trades = [_renamed(trade, origin) for trade in stored]
             else:
                 days = [await self._history.trades(origin.instrument, day) for origin in sources]
-                trades = select_trades(_blended(sources, days), *selection)
+                blended = await in_turns(gathered(_blended(sources, days), SLICE_RECORDS))
+                trades = select_trades(blended, *selection)
         except HistoryUnavailable:
             return Answer(errors=_fault(found))
-        return Answer(await self._slowly(found, trades))
+        return Answer(self._records(found, trades))
 
     async def _newest_day(self, found: FoundSymbol, sources: Sequence[Origin]) -> date | None:
         """Give the most recent trading date while the market has not told one."""
@@ -95,12 +99,11 @@ class Trades:
         days = [await self._history.newest_day(origin.instrument.id) for origin in sources]
         return max((day for day in days if day is not None), default=None)
 
-    def _records(self, found: FoundSymbol, trades: Sequence[TapeTrade]) -> list[Any]:
-        zone = found.market.definition.time_zone
-        return translate.trade_records(trades, found.instrument.instrument, zone, found.view)
-
-    async def _slowly(self, found: FoundSymbol, trades: Sequence[TapeTrade]) -> list[Any]:
-        return await in_slices(trades, partial(self._records, found))
+    def _records(self, found: FoundSymbol, trades: Sequence[TapeTrade]) -> LongList[TapeTrade]:
+        zone, instrument = found.market.definition.time_zone, found.instrument.instrument
+        return LongList(
+            trades, partial(translate.trade_records, instrument=instrument, zone=zone, view=found.view)
+        )
 
 
 def is_past(found: FoundSymbol, day: date) -> bool:
@@ -119,17 +122,10 @@ def _renamed(taped: TapeTrade, origin: Origin) -> TapeTrade:
     return taped if origin.market is None else TapeTrade(taped.trade, taped.trend, origin.market)
 
 
-def _blended(sources: Sequence[Origin], days: Sequence[Sequence[TapeTrade]]) -> list[TapeTrade]:
+def _blended(sources: Sequence[Origin], days: Sequence[Sequence[TapeTrade]]) -> Iterator[TapeTrade]:
     """Blend a day of several sources by time, with ids and trends as a mixed market's own tape gives them."""
-    ids = [MixedTradeIds(place, len(sources)) for place in range(len(sources))]
-    ranked = [
-        (ids[place].next(taped.trade.time), place, number)
-        for place, taped_day in enumerate(days)
-        for number, taped in enumerate(taped_day)
-    ]
     newest_id, before = 0, None
-    blended = []
-    for trade_id, place, number in sorted(ranked):
+    for trade_id, place, number in heapq.merge(*(_ranked(place, days) for place in range(len(days)))):
         trade = days[place][number].trade
         newest_id = max(newest_id + 1, trade_id)
         trend = Trend.NONE
@@ -137,5 +133,10 @@ def _blended(sources: Sequence[Origin], days: Sequence[Sequence[TapeTrade]]) -> 
             trend = trend_between(before, trade.price)
             before = trade.price
         renumbered = msgspec.structs.replace(trade, trade_id=newest_id, related_id=None)
-        blended.append(TapeTrade(renumbered, trend, sources[place].market))
-    return blended
+        yield TapeTrade(renumbered, trend, sources[place].market)
+
+
+def _ranked(place: int, days: Sequence[Sequence[TapeTrade]]) -> Iterator[tuple[int, int, int]]:
+    """(id in the mix, place, number) of the trades of one source, ascending."""
+    ids = MixedTradeIds(place, len(days))
+    return ((ids.next(taped.trade.time), place, number) for number, taped in enumerate(days[place]))

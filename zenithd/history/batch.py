@@ -34,6 +34,8 @@ class Batch(msgspec.Struct):
     states: dict[str, bytes] = {}
     size: int = 0
     """Number of trades."""
+    recorded: int = 0
+    """How many trades had been recorded in all, over all runs, when this was handed over to be written."""
 
     def add(self, key: DayKey, trades: Sequence[TradeReported]) -> None:
         """Append trades of one instrument and day."""

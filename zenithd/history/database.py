@@ -32,6 +32,9 @@ EXPIRE_DAYS_PER_STEP = 20
 VACUUM_PAGES_PER_STEP = 2_000
 NEWEST_KNOWN_MAX = 100_000
 
+STORE_STATE = "store"
+"""Name under which the store keeps what it says of itself, among the states."""
+
 
 class Written(msgspec.Struct, frozen=True):
     """What became of a batch."""
@@ -39,6 +42,17 @@ class Written(msgspec.Struct, frozen=True):
     stored: int
     unstorable: tuple[str, ...]
     """A sentence for each trade that no column holds."""
+
+
+class StoreState(msgspec.Struct, frozen=True):
+    """What the file says of the store, committed together with the trades."""
+
+    recorded: int = 0
+    """Trades recorded in all, over all runs, when this was written."""
+    is_open: bool = False
+    """A daemon uses it. True at a start: the one before did not come to an orderly end."""
+    boot: str = ""
+    """`boot_id` of the system on which that daemon runs."""
 
 
 class Database:
@@ -49,6 +63,7 @@ class Database:
         self._series = SeriesTable(connection)
         self.bars = BarTable(connection, self._series)
         self._newest: dict[tuple[int, int], int] = {}
+        self._boot = ""
 
     def close(self) -> None:
         """Close the file."""
@@ -60,6 +75,25 @@ class Database:
             undo.callback(self._newest.clear)
             undo.callback(self._series.forget)
             yield
+
+    # Its own state
+
+    def begin(self, recorded: int, boot: str) -> StoreState:
+        """Mark the store as open, after `recorded` trades at least; return what its state was before."""
+        self._boot = boot
+        content = self.load_state(STORE_STATE)
+        before = StoreState() if content is None else msgspec.msgpack.decode(content, type=StoreState)
+        with self._transaction():
+            self._put_state(StoreState(max(recorded, before.recorded), True, boot))
+        return before
+
+    def end(self, recorded: int) -> None:
+        """Mark the store as closed in order, with everything written."""
+        with self._transaction():
+            self._put_state(StoreState(recorded))
+
+    def _put_state(self, state: StoreState) -> None:
+        self._connection.execute(_PUT_STATE, (STORE_STATE, msgspec.msgpack.encode(state)))
 
     # Writing
 
@@ -75,9 +109,8 @@ class Database:
                     continue
                 scaling = Scaling.between(key.scales, series.scales)
                 self._write_day(series, key.trading_date.toordinal(), trades, scaling, unstorable)
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO state (name, content) VALUES (?, ?)", batch.states.items()
-            )
+            self._connection.executemany(_PUT_STATE, batch.states.items())
+            self._put_state(StoreState(batch.recorded, True, self._boot))
         return Written(batch.size - len(unstorable), tuple(unstorable))
 
     def _write_day(
@@ -278,6 +311,8 @@ class Database:
 
 
 _NOBODY = InstrumentId("")
+
+_PUT_STATE = "INSERT OR REPLACE INTO state (name, content) VALUES (?, ?)"
 
 _ADD_MINUTE = f"""
 INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET

@@ -4,11 +4,15 @@ What is recorded is gathered in memory and written by one thread, a transaction 
 reading call first writes what is gathered, so that it sees everything recorded before. While the disk
 refuses, up to `pending_trades_max` trades wait for it; those beyond are counted as lost, and the store says
 that it is not healthy and why. Live data goes on.
+
+So trades are sent before they are written. A daemon that is killed loses those of the last `flush_seconds`
+(and of the write under way); the next start knows that, and how many there were (`UncleanStop`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -25,7 +29,8 @@ from zenithd.domain.market_data import Trend
 from zenithd.history import schema
 from zenithd.history.bars import BarQuery
 from zenithd.history.batch import Batch, DayKey, Scales
-from zenithd.history.database import Database, Written
+from zenithd.history.database import Database, StoreState, Written
+from zenithd.history.sent_count import SentCount, boot_id
 from zenithd.market.changes import TapeTrade
 from zenithd.market.chart import Minute
 from zenithd.market.trade_effect import trade_effect
@@ -57,11 +62,19 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the store works."""
 
     retention_days: int = 365
-    flush_seconds: float = 0.25
+    flush_seconds: float = 0.1
+    """A recorded trade waits at most so long until its write begins."""
     flush_trades: int = 10_000
     """So many waiting trades are written at once, without waiting for `flush_seconds`."""
     pending_trades_max: int = 100_000
     """With so many waiting trades the store is congested."""
+
+
+class UncleanStop(msgspec.Struct, frozen=True):
+    """The daemon before this one did not close the store: it was killed, or the disk refused to the end."""
+
+    trades_unwritten: int | None
+    """Trades that it had sent and that are not in the store. None: not known, as after a power cut."""
 
 
 class Thread(Protocol):
@@ -104,10 +117,17 @@ class HistoryStore:
         """Trades that were not kept because the disk refused for too long, or that no column holds."""
         self.on_failure: Callable[[], None] | None = None
         """Told of each failed write, for counting."""
+        self.on_lost: Callable[[int], None] | None = None
+        """Told how many trades were lost, for counting."""
+        self.unclean_stop: UncleanStop | None = None
+        """How the run before this one ended, unless it ended in order; known once the file is open."""
         self._now = now
         self._log = log
         self._thread = thread or WorkerThread()
         self._database: Database | None = None
+        self._sent = SentCount(path.with_suffix(".sent"))
+        self._recorded = 0
+        """Trades recorded in all, over all runs."""
         self._scales: dict[InstrumentId, Scales] = {}
         self._pending = Batch()
         self._wake = trio.Event()
@@ -129,17 +149,42 @@ class HistoryStore:
 
     def _open(self) -> Database:
         if self._database is None:
-            self._database = Database(schema.connect(self.path))
+            with ExitStack() as undo:
+                database = Database(schema.connect(self.path))
+                undo.callback(database.close)
+                sent = self._open_count()
+                self._begin(sent, database.begin(sent, boot_id()))
+                undo.pop_all()
+            self._database = database
         return self._database
+
+    def _open_count(self) -> int:
+        try:
+            return self._sent.open()
+        except OSError as error:
+            self._log.error("trades that are sent cannot be counted", reason=f"{self._sent.path}: {error}")
+            return 0
+
+    def _begin(self, sent: int, before: StoreState) -> None:
+        """Find out how the run before this one ended, and go on counting where it stopped."""
+        if before.is_open and self.unclean_stop is None:
+            # After a power cut the file may be as it was some time before.
+            is_sure = before.boot == boot_id() and sent >= before.recorded
+            unwritten = sent - before.recorded if is_sure else None
+            self.unclean_stop = UncleanStop(unwritten)
+            self._log.warning("the daemon did not end in order the last time", trades_unwritten=unwritten)
+        self._recorded += max(sent, before.recorded)
 
     async def run(self) -> None:
         """Write what is recorded and remove what is too old, until cancelled; then write the rest."""
         try:
             pause = self.settings.flush_seconds
+            due = trio.current_time() + pause
             expired_on: date | None = None
             while True:
-                with trio.move_on_after(pause):
+                with trio.move_on_at(due):
                     await self._wake.wait()
+                due = trio.current_time() + self.settings.flush_seconds  # the time of the write counts too
                 succeeded = await self._flush()
                 pause = self.settings.flush_seconds if succeeded else min(pause * 2, RETRY_SECONDS_MAX)
                 if not succeeded:
@@ -154,12 +199,26 @@ class HistoryStore:
     async def close(self) -> None:
         """Write what waits and close the file; gives up on a disk that hangs."""
         with trio.move_on_after(CLOSE_SECONDS_MAX) as deadline:
-            await self._flush(abandon_on_cancel=True)
-            database, self._database = self._database, None
-            if database is not None:
-                await self._thread(database.close, abandon_on_cancel=True)
+            # While the first write is under way, sources that end may still bring something.
+            while await self._flush(abandon_on_cancel=True) and self._pending:
+                pass
+            if self._database is not None:
+                await self._thread(self._close, abandon_on_cancel=True)
         if deadline.cancelled_caught or self._pending:
             self._log.error("history store closed before everything was written", pending=self._pending.size)
+
+    def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is None:
+            return
+        try:
+            if self.healthy and not self._pending:
+                database.end(self._recorded)
+        except _FAILURES as error:
+            self._failed(error)
+        finally:
+            self._sent.close()
+            database.close()
 
     def _today(self) -> date:
         return EPOCH + timedelta(seconds=self._now() // NANOSECONDS)
@@ -173,13 +232,18 @@ class HistoryStore:
 
     def record(self, instrument: InstrumentId, trading_date: date, trades: Sequence[TradeReported]) -> None:
         """Keep trades, in ascending order of ids; one whose id is known replaces the older one."""
+        self._recorded += len(trades)
         pending = self._pending
         if pending.size >= self.settings.pending_trades_max and not self.healthy:
-            self.trades_lost += len(trades)
+            self._lost(len(trades))
             return
         pending.add(DayKey(instrument, trading_date, self._scales.get(instrument)), trades)
         if pending.size >= self.settings.flush_trades:
             self._wake.set()
+
+    def note_sent(self) -> None:
+        """What was recorded so far is about to be sent: call it before, so that a kill cannot hide it."""
+        self._sent.write(self._recorded)
 
     def save_state(self, name: str, content: bytes) -> None:
         """Keep a state under a name, in the place of the one before."""
@@ -220,6 +284,7 @@ class HistoryStore:
     async def _flush(self, *, abandon_on_cancel: bool = False) -> bool:
         async with self._flushing:
             batch, self._pending = self._pending, Batch()
+            batch.recorded = self._recorded
             self._wake = trio.Event()
             if not batch and self.healthy:
                 return True
@@ -232,7 +297,7 @@ class HistoryStore:
                 self._failed(error)
                 return False
             except Exception:  # values that no column takes, from a plugin: they must not stop the others'
-                self.trades_lost += batch.size
+                self._lost(batch.size)
                 self._log.exception("a batch of trades cannot be stored", trades=batch.size)
                 written = Written(0, ())
             finally:
@@ -245,14 +310,19 @@ class HistoryStore:
 
     def _succeeded(self, written: Written) -> None:
         self.trades_stored += written.stored
-        self.trades_lost += len(written.unstorable)
         if written.unstorable:
+            self._lost(len(written.unstorable))
             self._log.warning(
                 "trades that cannot be stored", number=len(written.unstorable), first=written.unstorable[0]
             )
         if not self.healthy:
             self._log.info("history store works again", trades_lost=self.trades_lost)
             self.healthy, self.reason = True, ""
+
+    def _lost(self, trades: int) -> None:
+        self.trades_lost += trades
+        if self.on_lost is not None:
+            self.on_lost(trades)
 
     def _failed(self, error: Exception) -> None:
         reason = f"{self.path}: {error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -75,12 +75,12 @@ class MinuteBars:
 
     def add(self, trade: TradeReported, effect: Effect) -> None:
         """Count a trade, newer in sequence than all before; its time may be older."""
-        start = minute_start(trade.time)
+        time = trade.time
         minute = self._newest
-        if minute is None or minute.time != start:
-            minute = self._minute(start)
+        if minute is None or not 0 <= time - minute.time < MINUTE_NS:
+            minute = self._minute(minute_start(time))
         if effect.price:
-            minute.add_price(trade.price, trade.time)
+            minute.add_price(trade.price, time)
         if effect.volume:
             minute.volume += trade.quantity
             minute.trades += 1
@@ -191,8 +191,8 @@ def _merge_into(blend: Minute, minute: Minute) -> None:
         blend.close, blend.closed = minute.close, minute.closed
 
 
-def aggregate(bars: Iterable[Bar], period_seconds: int, time_zone: ZoneInfo) -> list[Bar]:
-    """Join minute bars (oldest first) to bars of a longer period, oldest first.
+def join_periods(bars: Iterable[Bar], period_seconds: int, time_zone: ZoneInfo) -> Iterator[Bar]:
+    """Join minute bars (oldest first) to bars of a longer period one after the other, oldest first.
 
     Periods below a day begin at whole multiples since midnight on the market's clock; where the clock is
     set back, the repeated hour has bars of its own. A day is a calendar day of the market and its bar's
@@ -203,20 +203,21 @@ def aggregate(bars: Iterable[Bar], period_seconds: int, time_zone: ZoneInfo) -> 
     """
     if period_seconds not in PERIODS:
         raise ValueError(f"{period_seconds} s is not a chart period")
-    start_of = _PeriodStarts(period_seconds, time_zone).start
-    joined: list[Bar] = []
+    return _joined(bars, _PeriodStarts(period_seconds, time_zone).start)
+
+
+def _joined(bars: Iterable[Bar], start_of: Callable[[int], int]) -> Iterator[Bar]:
     gathered: list[Bar] = []
     current: int | None = None
     for bar in bars:
         start = start_of(bar.time)
         if start != current and current is not None:
-            joined.append(_join(current, gathered))
+            yield _join(current, gathered)
             gathered = []
         current = start
         gathered.append(bar)
     if current is not None:
-        joined.append(_join(current, gathered))
-    return joined
+        yield _join(current, gathered)
 
 
 def _join(start: int, bars: Sequence[Bar]) -> Bar:

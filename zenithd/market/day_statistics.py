@@ -6,7 +6,7 @@ import msgspec
 
 from zenithd.domain.events import TradeReported
 from zenithd.domain.market_data import Trend
-from zenithd.market.security import rounded_vwap
+from zenithd.market.security import VWAP_UNIT
 from zenithd.market.trade_effect import Effect
 
 
@@ -33,34 +33,36 @@ class DayStatistics(msgspec.Struct, gc=False):
     def add(self, trade: TradeReported, effect: Effect, trend: Trend) -> None:
         """Count a trade that is newer in sequence than all before."""
         if effect.price:
-            self.add_price(trade.price)
-            self.last = trade.price
+            price = trade.price
+            if self.open is None or self.high is None or self.low is None:
+                self.open = self.high = self.low = price
+            elif price > self.high:
+                self.high = price
+            elif price < self.low:
+                self.low = price
+            self.last = price
             self.last_traded = trade.time
             self.trend = trend
         self.count(trade, effect, 1)
 
-    def add_price(self, price: int) -> None:
-        """Widen the day's range to a price."""
-        if self.open is None or self.high is None or self.low is None:
-            self.open = self.high = self.low = price
-        elif price > self.high:
-            self.high = price
-        elif price < self.low:
-            self.low = price
-
     def count(self, trade: TradeReported, effect: Effect, sign: int) -> None:
         """Add (1) or take back (-1) what does not depend on the order of trades."""
-        quantity = trade.quantity
+        quantity = sign * trade.quantity
+        value = trade.price * quantity
         if effect.volume:
             self.number_of_trades += sign
-            self.volume += sign * quantity
-            self.value += sign * trade.price * quantity
+            self.volume += quantity
+            self.value += value
         if effect.vwap:
-            self.vwap_volume += sign * quantity
-            self.vwap_value += sign * trade.price * quantity
+            self.vwap_volume += quantity
+            self.vwap_value += value
 
     def vwap(self, price_scale: int) -> float | None:
-        """Volume-weighted average price in price units, rounded; None without volume."""
-        if not self.vwap_volume:
+        """Volume-weighted average price in price units, rounded half up; None without volume."""
+        volume = self.vwap_volume
+        if not volume:
             return None
-        return rounded_vwap(self.vwap_value / (self.vwap_volume * 10**price_scale), price_scale)
+        # Exact, and in integers less than half as dear as rounding a float.
+        rounded = (2 * VWAP_UNIT * self.vwap_value + volume) // (2 * volume)
+        units: int = VWAP_UNIT * 10**price_scale
+        return rounded / units

@@ -11,6 +11,7 @@ from zenithd.domain.market_data import Trend
 from zenithd.market.changes import TapeTrade
 from zenithd.market.chart import MinuteBars, minute_start
 from zenithd.market.day_statistics import DayStatistics
+from zenithd.market.security import SecurityRecord
 from zenithd.market.snapshot import DayTradesSnapshot
 from zenithd.market.trade_effect import trade_effect
 from zenithd.market.trade_tape import TradeTape
@@ -98,6 +99,38 @@ class DayTrades:
             "value_traded": statistics.value,
             "vwap": statistics.vwap(price_scale),
         }
+
+    def show(self, record: SecurityRecord, price_scale: int, changed: set[str]) -> None:
+        """Set all of `values` in a record; add the names of the fields that change to `changed`."""
+        statistics = self.statistics
+        if record.last != statistics.last:
+            record.last = statistics.last
+            changed.add("last")
+        if record.trend is not statistics.trend:
+            record.trend = statistics.trend
+            changed.add("trend")
+        if record.number_of_trades != statistics.number_of_trades:
+            record.number_of_trades = statistics.number_of_trades
+            changed.add("number_of_trades")
+        if record.volume != statistics.volume:
+            record.volume = statistics.volume
+            changed.add("volume")
+        if record.value_traded != statistics.value:
+            record.value_traded = statistics.value
+            changed.add("value_traded")
+        vwap = statistics.vwap(price_scale)
+        if record.vwap != vwap:
+            record.vwap = vwap
+            changed.add("vwap")
+        if record.open != statistics.open:
+            record.open = statistics.open
+            changed.add("open")
+        if record.high != statistics.high:
+            record.high = statistics.high
+            changed.add("high")
+        if record.low != statistics.low:
+            record.low = statistics.low
+            changed.add("low")
 
     def snapshot(self, trades_max: int) -> DayTradesSnapshot:
         """The state with at most the newest `trades_max` trades."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from datetime import date
 from typing import Final
 
 import msgspec
@@ -30,6 +31,15 @@ class Delayed(msgspec.Struct, frozen=True, array_like=True):
     declaration: Declaration | None = None
     clears_books: bool = False
     """Every book is void when this is due, before its events."""
+    restores: date | None = None
+    """The events are trades of this day that were not seen live."""
+    resets: bool = False
+    """The market begins anew."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """True for what cannot be applied together with the events of other batches."""
+        return self.declaration is not None or self.restores is not None or self.resets
 
 
 class _Block(msgspec.Struct, frozen=True):

@@ -162,6 +162,14 @@ class DelayedMarket:
         state = self._venue.instruments.get(self._renaming.id(trade.instrument))
         return state is not None and trade.trade_id <= state.tape.newest_id
 
+    def restore_day(self, trading_date: date, trades: Iterable[TradeReported], now: int) -> None:
+        """Hold trades that the source was given beside its events: see `VenueMarket.restore_day`."""
+        self._line.add(Delayed(now + self.delay_ns, tuple(trades), restores=trading_date))
+
+    def reset(self, now: int) -> None:
+        """Begin anew when the delay has passed, as the source did."""
+        self._line.add(Delayed(now + self.delay_ns, resets=True))
+
     def observe(self, events: Sequence[MarketEvent], now: int) -> None:
         """Hold a batch of the source until `now + delay_ns`."""
         if self._asset_only and self.definition.best_prices is BestPriceSource.EVENTS:
@@ -187,9 +195,9 @@ class DelayedMarket:
             delayed = self._line.take(now)
             if delayed is None:
                 break
-            if delayed.declaration is not None and not events:
-                return self._declare(delayed.declaration)
-            if delayed.declaration is not None:
+            if delayed.stands_alone:
+                if not events:
+                    return self._apply_alone(delayed)
                 self._line.put_back(delayed)
                 break
             last_due = delayed.due
@@ -197,6 +205,17 @@ class DelayedMarket:
                 events += [BookCleared(instrument) for instrument in self._venue.instruments]
             events += map(self._renaming.event, delayed.events)
         return self._venue.apply(events, last_due - self.delay_ns)
+
+    def _apply_alone(self, delayed: Delayed) -> Changes:
+        if delayed.declaration is not None:
+            return self._declare(delayed.declaration)
+        if delayed.restores is None:
+            return self._venue.reset()
+        trades: dict[InstrumentId, list[TradeReported]] = {}
+        for event in map(self._renaming.event, delayed.events):
+            if isinstance(event, TradeReported):
+                trades.setdefault(event.instrument, []).append(event)
+        return self._venue.restore_day(delayed.restores, trades)
 
     def _declare(self, declaration: Declaration) -> Changes:
         renaming = self._renaming

@@ -83,24 +83,22 @@ class InstrumentBook:
         self.touched = True
         self.is_valid = is_snapshot
 
-    def take(self, changes: InstrumentChanges, record: SecurityRecord | None) -> None:
-        """Add what changed since the last call to `changes`; bring the best prices of `record` up to date.
-
-        `record` is None where the best prices come from elsewhere.
-        """
+    def take(self, changes: InstrumentChanges) -> None:
+        """Add what changed since the last call to `changes`."""
         self.touched = False
         changes.depth, changes.levels = self._book.take()
-        if record is None:
-            return
+
+    def show_best(self, record: SecurityRecord, changed: set[str]) -> None:
+        """Bring the best prices of `record` up to date, after `take`; add the names of what changes."""
         ladder = self._book.ladder
-        best = ladder.bids.best()
+        best = ladder.bids.best
         if best is not self._best_bid:
             self._best_bid = best
-            _show_best_bid(record, best, changes.security)
-        best = ladder.asks.best()
+            record.show_best_bid(*best_values(best), changed)
+        best = ladder.asks.best
         if best is not self._best_ask:
             self._best_ask = best
-            _show_best_ask(record, best, changes.security)
+            record.show_best_ask(*best_values(best), changed)
 
     def orders(self) -> list[BookOrder]:
         """The orders in any order; empty for a book by level."""
@@ -119,7 +117,8 @@ class InstrumentBook:
                 self.add_order(event)
             elif type(event) is LevelChanged:
                 self.change_level(event)
-        self.take(InstrumentChanges(), SecurityRecord())
+        self.take(InstrumentChanges())
+        self.show_best(SecurityRecord(), set())
 
 
 def book_events(
@@ -149,38 +148,6 @@ def book_events(
         for level in levels
         if level.price is not None
     ]
-
-
-def _show_best_bid(record: SecurityRecord, best: PriceLevel | None, changed: set[str]) -> None:
-    price, volume, count, undisclosed = best_values(best)
-    if record.best_bid != price:
-        record.best_bid = price
-        changed.add("best_bid")
-    if record.bid_quantity != volume:
-        record.bid_quantity = volume
-        changed.add("bid_quantity")
-    if record.bid_count != count:
-        record.bid_count = count
-        changed.add("bid_count")
-    if record.bid_undisclosed != undisclosed:
-        record.bid_undisclosed = undisclosed
-        changed.add("bid_undisclosed")
-
-
-def _show_best_ask(record: SecurityRecord, best: PriceLevel | None, changed: set[str]) -> None:
-    price, volume, count, undisclosed = best_values(best)
-    if record.best_ask != price:
-        record.best_ask = price
-        changed.add("best_ask")
-    if record.ask_quantity != volume:
-        record.ask_quantity = volume
-        changed.add("ask_quantity")
-    if record.ask_count != count:
-        record.ask_count = count
-        changed.add("ask_count")
-    if record.ask_undisclosed != undisclosed:
-        record.ask_undisclosed = undisclosed
-        changed.add("ask_undisclosed")
 
 
 def best_values(level: PriceLevel | None) -> tuple[int | None, int, int, bool]:

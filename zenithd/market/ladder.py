@@ -1,89 +1,110 @@
-"""Price levels of both sides of a book, and what of them changed since they were last published."""
+"""Price levels of both sides of a book as they were published, and what becomes of them in a batch."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Final
-
-import msgspec
+from typing import Final, Protocol
 
 from zenithd.domain.market_data import Side
 from zenithd.market.changes import LevelChange, Op, PriceLevel
 
 # An attribute of an enumeration costs as much as a dict look-up and a call on Python 3.11.
-_BID: Final = Side.BID
 _ADD: Final = Op.ADD
 _UPDATE: Final = Op.UPDATE
 _REMOVE: Final = Op.REMOVE
 _CLEARED: Final = LevelChange(Op.CLEAR)
 
 
-class Level(msgspec.Struct, gc=False):
-    """A level while it may still change within a batch."""
+class LevelState(Protocol):
+    """What a level is to be: a `LevelChanged` of the venue, or the sum of a level's orders."""
 
-    price: int
-    volume: int = 0
-    count: int | None = None
-    has_undisclosed: bool | None = None
-    is_live: bool = False
-    """False: to be removed when the batch ends."""
-    touched: bool = False
-    positions: set[int] | None = None
-    """Positions taken by orders, where the book is by order."""
-    undisclosed: int = 0
-    """How many of these orders have something undisclosed."""
-    published: PriceLevel | None = None
-    """What subscribers have of it."""
+    @property
+    def quantity(self) -> int: ...  # noqa: D102
+    @property
+    def count(self) -> int | None: ...  # noqa: D102
+    @property
+    def has_undisclosed(self) -> bool | None: ...  # noqa: D102
 
 
 class LadderSide:
-    """The levels of one side by price, and their prices in ascending order."""
+    """The levels of one side.
 
-    __slots__ = ("letter", "levels", "prices", "side")
+    `touched` holds what changed in this batch, by price: what the level is to be, None if it is gone.
+    """
+
+    __slots__ = ("_letter", "_ranks", "_side", "_sign", "best", "levels", "touched")
 
     def __init__(self, side: Side) -> None:
-        self.side = side
-        self.letter = "B" if side is _BID else "A"
-        self.levels: dict[int, Level] = {}
-        self.prices: list[int] = []
+        self._side = side
+        self._letter = "B" if side is Side.BID else "A"
+        self._sign = 1 if side is Side.BID else -1
+        self._ranks: list[int] = []
+        """Prices, those of asks negated, ascending: the best is the last, so that what changes near the
+        best, as most does, moves little of a long list."""
+        self.levels: dict[int, PriceLevel] = {}
+        """As published, by price."""
+        self.best: PriceLevel | None = None
+        """The highest bid or lowest ask, as published."""
+        self.touched: dict[int, LevelState | None] = {}
 
-    def best(self) -> PriceLevel | None:
-        """The highest bid or lowest ask."""
-        prices = self.prices
-        if not prices:
-            return None
-        return self.levels[prices[-1] if self.side is _BID else prices[0]].published
+    def is_empty(self) -> bool:
+        """True if no level stands or was touched in this batch."""
+        return not (self.levels or self.touched)
+
+    def clear(self) -> None:
+        """Remove every level."""
+        self.levels.clear()
+        self.touched.clear()
+        self._ranks.clear()
+        self.best = None
+
+    def take(self, changes: list[LevelChange]) -> None:
+        """Publish what was touched: one change per level, none for a level that is as it was."""
+        levels, ranks, side, sign = self.levels, self._ranks, self._side, self._sign
+        for price, state in self.touched.items():
+            before = levels.get(price)
+            if state is None:
+                if before is not None:
+                    del levels[price]
+                    del ranks[bisect_left(ranks, price * sign)]
+                    changes.append(LevelChange(_REMOVE, before))
+                continue
+            quantity, count, has_undisclosed = state.quantity, state.count, state.has_undisclosed
+            if before is None:
+                insort(ranks, price * sign)
+                levels[price] = after = PriceLevel(
+                    f"{self._letter}{price}", side, price, quantity, count, has_undisclosed
+                )
+                changes.append(LevelChange(_ADD, after))
+            elif (
+                quantity != before.volume
+                or count != before.count
+                or has_undisclosed != before.has_undisclosed
+            ):
+                levels[price] = after = PriceLevel(before.id, side, price, quantity, count, has_undisclosed)
+                changes.append(LevelChange(_UPDATE, after))
+        self.touched.clear()
+        self.best = levels[ranks[-1] * sign] if ranks else None
 
 
 class Ladder:
-    """Both sides. Change levels, then `take` the changes: once per batch, before anything is read."""
+    """Both sides. Touch levels, then `take` the changes: once per batch, before anything is read."""
 
-    __slots__ = ("_cleared", "_touched", "asks", "bids")
+    __slots__ = ("_cleared", "asks", "bids")
 
     def __init__(self) -> None:
         self.bids = LadderSide(Side.BID)
         self.asks = LadderSide(Side.ASK)
-        self._touched: list[tuple[LadderSide, Level]] = []
         self._cleared = False
 
-    def touch(self, side: Side, price: int) -> Level:
-        """The level at a price, made if need be, marked as changed in this batch."""
-        ladder = self.bids if side is _BID else self.asks
-        level = ladder.levels.get(price)
-        if level is None:
-            level = ladder.levels[price] = Level(price)
-            insort(ladder.prices, price)
-        if not level.touched:
-            level.touched = True
-            self._touched.append((ladder, level))
-        return level
+    def is_empty(self) -> bool:
+        """True if no level stands or was touched in this batch."""
+        return self.bids.is_empty() and self.asks.is_empty()
 
     def clear(self) -> None:
         """Remove every level; the next `take` begins with C."""
-        for ladder in (self.bids, self.asks):
-            ladder.levels.clear()
-            ladder.prices.clear()
-        self._touched.clear()
+        self.bids.clear()
+        self.asks.clear()
         self._cleared = True
 
     def take(self) -> list[LevelChange]:
@@ -92,41 +113,12 @@ class Ladder:
         if self._cleared:
             self._cleared = False
             changes.append(_CLEARED)
-        touched = self._touched
-        for ladder, level in touched:
-            level.touched = False
-            before = level.published
-            if not level.is_live:
-                _drop(ladder, level.price)
-                if before is not None:
-                    changes.append(LevelChange(_REMOVE, before))
-            elif before is None:
-                level.published = after = _publish(ladder, level, f"{ladder.letter}{level.price}")
-                changes.append(LevelChange(_ADD, after))
-            elif (
-                level.volume != before.volume
-                or level.count != before.count
-                or level.has_undisclosed != before.has_undisclosed
-            ):
-                level.published = after = _publish(ladder, level, before.id)
-                changes.append(LevelChange(_UPDATE, after))
-        touched.clear()
+        if self.bids.touched:
+            self.bids.take(changes)
+        if self.asks.touched:
+            self.asks.take(changes)
         return changes
 
     def levels(self) -> list[PriceLevel]:
         """Every level as it was published."""
-        return [
-            level.published
-            for ladder in (self.bids, self.asks)
-            for level in ladder.levels.values()
-            if level.published is not None
-        ]
-
-
-def _publish(ladder: LadderSide, level: Level, level_id: str) -> PriceLevel:
-    return PriceLevel(level_id, ladder.side, level.price, level.volume, level.count, level.has_undisclosed)
-
-
-def _drop(ladder: LadderSide, price: int) -> None:
-    del ladder.levels[price]
-    del ladder.prices[bisect_left(ladder.prices, price)]
+        return [*self.bids.levels.values(), *self.asks.levels.values()]

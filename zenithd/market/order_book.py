@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from zenithd.domain.events import OrderAdded, OrderChanged, OrderRemoved
+from zenithd.domain.market_data import Side
 from zenithd.market.changes import BookOrder, DepthChange, LevelChange, Op, PriceLevel
-from zenithd.market.ladder import Ladder, Level
+from zenithd.market.ladder import Ladder, LevelState
 
 # An attribute of an enumeration costs as much as a dict look-up and a call on Python 3.11.
+_BID: Final = Side.BID
 _ADD: Final = Op.ADD
 _UPDATE: Final = Op.UPDATE
 _REMOVE: Final = Op.REMOVE
 _CLEARED: Final = DepthChange(Op.CLEAR)
+
+
+class _Level(msgspec.Struct, gc=False):
+    """The sum of the orders at one price: a `LevelState`."""
+
+    positions: set[int]
+    """Taken by its orders."""
+    quantity: int = 0
+    count: int = 0
+    undisclosed: int = 0
+    """How many of its orders have something undisclosed."""
+    has_undisclosed: bool = False
 
 
 class OrderBook:
@@ -23,10 +39,12 @@ class OrderBook:
     fault of the source, or None; after a fault nothing has changed.
     """
 
-    __slots__ = ("_depth", "_orders", "ladder")
+    __slots__ = ("_asks", "_bids", "_depth", "_orders", "ladder")
 
     def __init__(self) -> None:
         self.ladder = Ladder()
+        self._bids: dict[int, _Level] = {}
+        self._asks: dict[int, _Level] = {}
         self._orders: dict[str, BookOrder] = {}
         self._depth: list[DepthChange] = []
 
@@ -95,39 +113,45 @@ class OrderBook:
 
     def _enter(self, order: BookOrder) -> bool:
         """Count an order in its level; False if its position there is taken."""
-        level = self.ladder.touch(order.side, order.price)
-        positions = level.positions
-        if positions is None:
-            positions = level.positions = set()
-        if order.position in positions:
+        levels = self._bids if order.side is _BID else self._asks
+        level = levels.get(order.price)
+        if level is None:
+            level = levels[order.price] = _Level(set())
+        elif order.position in level.positions:
             return False
-        positions.add(order.position)
+        level.positions.add(order.position)
         self._count(level, order, 1)
         return True
 
     def _leave(self, order: BookOrder) -> None:
-        level = self.ladder.touch(order.side, order.price)
-        positions = level.positions
-        assert positions is not None, "an order in the book has a position in its level"
-        positions.remove(order.position)
-        self._count(level, order, -1)
-
-    @staticmethod
-    def _count(level: Level, order: BookOrder, sign: int) -> None:
-        quantity = order.quantity
-        if quantity is None:
-            level.undisclosed += sign
+        levels = self._bids if order.side is _BID else self._asks
+        level = levels[order.price]
+        level.positions.remove(order.position)
+        if level.positions:
+            self._count(level, order, -1)
         else:
-            level.volume += sign * quantity
-            if order.has_undisclosed:
-                level.undisclosed += sign
-        level.count = count = len(level.positions or ())
-        level.is_live = count > 0
-        level.has_undisclosed = level.undisclosed > 0
+            del levels[order.price]
+            self._touched(order)[order.price] = None
+
+    def _count(self, level: _Level, order: BookOrder, sign: int) -> None:
+        quantity = order.quantity
+        if quantity is not None:
+            level.quantity += sign * quantity
+        if quantity is None or order.has_undisclosed:
+            level.undisclosed += sign
+            level.has_undisclosed = level.undisclosed > 0
+        level.count += sign
+        self._touched(order)[order.price] = level
+
+    def _touched(self, order: BookOrder) -> dict[int, LevelState | None]:
+        ladder = self.ladder
+        return (ladder.bids if order.side is _BID else ladder.asks).touched
 
     def clear(self) -> None:
         """Empty the book."""
         self.ladder.clear()
+        self._bids.clear()
+        self._asks.clear()
         self._orders.clear()
         self._depth = [_CLEARED]
 

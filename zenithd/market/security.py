@@ -67,9 +67,47 @@ class SecurityRecord(msgspec.Struct):
                 setattr(self, name, value)
                 before.setdefault(name, old)
 
-    def differing(self, before: Mapping[str, object]) -> set[str]:
-        """Names of the fields in `before` that have another value now."""
-        return {name for name, old in before.items() if getattr(self, name) != old}
+    def show_best_bid(
+        self, price: int | None, quantity: int, count: int, undisclosed: bool, changed: set[str]
+    ) -> None:
+        """Set the fields of the best bid; add the names of those that change to `changed`."""
+        if self.best_bid != price:
+            self.best_bid = price
+            changed.add("best_bid")
+        if self.bid_quantity != quantity:
+            self.bid_quantity = quantity
+            changed.add("bid_quantity")
+        if self.bid_count != count:
+            self.bid_count = count
+            changed.add("bid_count")
+        if self.bid_undisclosed != undisclosed:
+            self.bid_undisclosed = undisclosed
+            changed.add("bid_undisclosed")
+
+    def show_best_ask(
+        self, price: int | None, quantity: int, count: int, undisclosed: bool, changed: set[str]
+    ) -> None:
+        """Do for the best ask as `show_best_bid`."""
+        if self.best_ask != price:
+            self.best_ask = price
+            changed.add("best_ask")
+        if self.ask_quantity != quantity:
+            self.ask_quantity = quantity
+            changed.add("ask_quantity")
+        if self.ask_count != count:
+            self.ask_count = count
+            changed.add("ask_count")
+        if self.ask_undisclosed != undisclosed:
+            self.ask_undisclosed = undisclosed
+            changed.add("ask_undisclosed")
+
+    def settle(self, before: Mapping[str, object], changed: set[str]) -> None:
+        """Of the fields in `before`, have those in `changed` that have another value now, and no others."""
+        for name, old in before.items():
+            if getattr(self, name) != old:
+                changed.add(name)
+            else:
+                changed.discard(name)
 
 
 SECURITY_FIELDS: Final = SecurityRecord.__struct_fields__
@@ -88,6 +126,7 @@ WITHOUT_TRADES: Final[dict[str, object]] = {
 """The statistics of a day before its first trade."""
 VWAP_EXTRA_DIGITS: Final = 4
 """Decimal digits of a VWAP beyond those of a price."""
+VWAP_UNIT: Final = 10**VWAP_EXTRA_DIGITS
 
 
 def rounded_vwap(price: float | None, price_scale: int) -> float | None:

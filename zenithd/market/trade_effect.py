@@ -23,6 +23,11 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 _AFFECTS_ALL: Final = Affects.ALL
 _ALL: Final = Effect(True, True, True)
 _NONE: Final = Effect(False, False, False)
+_BY_BITS: Final = [
+    Effect(Affects.PRICE in affects, Affects.VOLUME in affects, Affects.VWAP in affects)
+    for affects in map(Affects, range(Affects.ALL.value + 1))
+]
+"""By the bits of `Affects`: looking at each of them every time would cost more than counting the trade."""
 _UNCOUNTED: Final = frozenset((TradeFlag.CANCEL, TradeFlag.PLACE_HOLDER))
 
 
@@ -31,6 +36,4 @@ def trade_effect(trade: TradeReported) -> Effect:
     if trade.flags and not _UNCOUNTED.isdisjoint(trade.flags):
         return _NONE
     affects = trade.affects
-    if affects is _AFFECTS_ALL:
-        return _ALL
-    return Effect(Affects.PRICE in affects, Affects.VOLUME in affects, Affects.VWAP in affects)
+    return _ALL if affects is _AFFECTS_ALL else _BY_BITS[affects._value_]

@@ -109,8 +109,7 @@ class TradeTape:
         trades = self._trades
         trades.append(taped)
         self.newest_id = taped.trade.trade_id
-        slack = self.trades_max // 8 + 1
-        if len(trades) >= self.trades_max + slack:
+        if len(trades) >= self.trades_max + (slack := self.trades_max // 8 + 1):
             self._evicted_until = max(self._evicted_until, *(old.trade.time for old in trades[:slack]))
             del trades[:slack]
             self.complete = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from math import isfinite
 from typing import Any, Final
 
 from zenithd.domain.events import (
@@ -34,7 +35,7 @@ from zenithd.market.changes import (
     SourceFault,
     SymbolChange,
 )
-from zenithd.market.instrument_book import book_events
+from zenithd.market.instrument_book import InstrumentBook, book_events
 from zenithd.market.snapshot import MarketSnapshot
 from zenithd.market.venue_instrument import VenueInstrument
 
@@ -44,6 +45,14 @@ TAPE_TRADES_MAX: Final = 10_000
 """Trades of a day that are held per instrument, unless configured otherwise."""
 SNAPSHOT_TRADES_MAX: Final = 1_000
 """Trades per instrument in a stored snapshot, unless asked otherwise: the store has them all."""
+
+_BOOK_CHANGES: Final[dict[type[Any], Callable[[InstrumentBook, Any], str | None]]] = {
+    OrderAdded: InstrumentBook.add_order,
+    OrderChanged: InstrumentBook.change_order,
+    OrderRemoved: InstrumentBook.remove_order,
+    LevelChanged: InstrumentBook.change_level,
+}
+"""The many: events that change one instrument's book and return why they are a fault of the source."""
 
 
 class VenueMarket:
@@ -75,12 +84,10 @@ class VenueMarket:
         self._now = 0
         self._changes = Changes()
         self._touched: dict[InstrumentId, VenueInstrument] = {}
+        self._moved: list[tuple[InstrumentId, VenueInstrument]] = []
+        """Whose trading state followed the market's: thousands at once, mostly with nothing else."""
         self._faulty: set[InstrumentId | None] = set()
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
-            OrderAdded: self._add_order,
-            OrderChanged: self._change_order,
-            OrderRemoved: self._remove_order,
-            LevelChanged: self._change_level,
             BookCleared: self._clear_book,
             BestPricesChanged: self._set_best_prices,
             TradeReported: self._report_trade,
@@ -123,9 +130,17 @@ class VenueMarket:
     def apply(self, events: Sequence[MarketEvent], now: int) -> Changes:
         """Apply one batch. `now`: the daemon's clock, nanoseconds since the Unix epoch."""
         self._now = now
-        handlers = self._handlers
+        touched, handlers, book_change = self._touched, self._handlers, _BOOK_CHANGES.get
         for event in events:
-            handlers[type(event)](event)
+            change_book = book_change(type(event))
+            if change_book is None:
+                handlers[type(event)](event)
+                continue
+            instrument = event.instrument  # type: ignore[union-attr]  # events of books have one
+            state = touched.get(instrument) or self._touch(instrument)
+            if state is not None and (reason := change_book(state.book, event)):
+                state.book.clear(is_snapshot=False)
+                self._fault(instrument, reason)
         return self._finish()
 
     def restore_day(
@@ -154,6 +169,7 @@ class VenueMarket:
         Only what is listed and the feed status stay. Every book is empty and valid.
         """
         self._touched.clear()
+        self._moved.clear()
         self._faulty.clear()
         self._changes = Changes(market=True)
         self.trading_date = self.trading_state = None
@@ -233,10 +249,21 @@ class VenueMarket:
             state.finish()
             if not state.changes.is_empty:
                 instruments[instrument_id] = state.changes
+        if self._moved:
+            self._finish_moved(instruments)
         self._touched.clear()
         self._faulty.clear()
         self._changes = Changes()
         return changes
+
+    def _finish_moved(self, instruments: dict[InstrumentId, InstrumentChanges]) -> None:
+        """Finish those whose trading state is all that changed; they share one record of it."""
+        changes = InstrumentChanges(security={"trading_state"})
+        touched, listed = self._touched, self.instruments
+        for instrument_id, state in self._moved:
+            if instrument_id not in touched and instrument_id in listed and state.finish_state():
+                instruments[instrument_id] = changes
+        self._moved.clear()
 
     def _fault(self, instrument: InstrumentId | None, reason: str) -> None:
         """Report a fault, for each instrument the first one of the batch."""
@@ -245,30 +272,6 @@ class VenueMarket:
             self._changes.faults.append(SourceFault(instrument, reason))
 
     # Books
-
-    def _add_order(self, event: OrderAdded) -> None:
-        state = self._touch(event.instrument)
-        if state is not None and (reason := state.book.add_order(event)):
-            self._fault_book(state, reason)
-
-    def _change_order(self, event: OrderChanged) -> None:
-        state = self._touch(event.instrument)
-        if state is not None and (reason := state.book.change_order(event)):
-            self._fault_book(state, reason)
-
-    def _remove_order(self, event: OrderRemoved) -> None:
-        state = self._touch(event.instrument)
-        if state is not None and (reason := state.book.remove_order(event)):
-            self._fault_book(state, reason)
-
-    def _change_level(self, event: LevelChanged) -> None:
-        state = self._touch(event.instrument)
-        if state is not None and (reason := state.book.change_level(event)):
-            self._fault_book(state, reason)
-
-    def _fault_book(self, state: VenueInstrument, reason: str) -> None:
-        state.book.clear(is_snapshot=False)
-        self._fault(state.id, reason)
 
     def _clear_book(self, event: BookCleared) -> None:
         state = self._touch(event.instrument)
@@ -293,13 +296,16 @@ class VenueMarket:
     # Trades and securities
 
     def _report_trade(self, event: TradeReported) -> None:
-        state = self._touch(event.instrument)
+        state = self._touched.get(event.instrument) or self._touch(event.instrument)
         if state is None:
             return
-        if event.trade_id <= state.tape.newest_id and state.tape.find(event.trade_id) is not None:
+        tape = state.tape
+        if event.trade_id > tape.newest_id:
+            state.report_trade(event)
+        elif tape.find(event.trade_id) is not None:
             self._changes.duplicate_trades += 1
-        elif reason := state.report_trade(event):
-            self._fault(event.instrument, reason)
+        else:
+            self._fault(event.instrument, f"trade {event.trade_id} came after trade {tape.newest_id}")
 
     def _amend_trade(self, event: TradeAmended) -> None:
         trade = event.trade
@@ -309,7 +315,9 @@ class VenueMarket:
 
     def _change_security(self, event: SecurityChanged) -> None:
         state = self._touch(event.instrument)
-        if state is not None:
+        if state is not None and _has_infinite(event):
+            self._fault(event.instrument, "a value that is no finite number")
+        elif state is not None:
             state.change_security(event, self._now)
             state.settle_state(self.trading_state, self.board_states)
 
@@ -362,9 +370,8 @@ class VenueMarket:
         self.board_states = boards
         self._changes.market = True
         for instrument_id, state in self.instruments.items():
-            if state.has_other_state(self.trading_state, boards):
-                self._touch(instrument_id)
-                state.settle_state(self.trading_state, boards)
+            if state.settle_state(event.trading_state, boards):
+                self._moved.append((instrument_id, state))
 
     def _start_day(self, event: TradingDayStarted) -> None:
         if event.market != self.definition.id:
@@ -377,6 +384,15 @@ class VenueMarket:
         for instrument_id, state in self.instruments.items():
             self._touch(instrument_id)
             state.start_day(event.trading_date)
+
+
+def _has_infinite(event: SecurityChanged) -> bool:
+    """True if one of the few fields that are no integers is infinite or NaN."""
+    return (
+        (isinstance(event.vwap, float) and not isfinite(event.vwap))
+        or (isinstance(event.value_traded, float) and not isfinite(event.value_traded))
+        or (isinstance(event.extended, dict) and not all(map(isfinite, event.extended.values())))
+    )
 
 
 def _same_scales(one: Instrument, other: Instrument) -> bool:

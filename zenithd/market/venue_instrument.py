@@ -54,6 +54,7 @@ class VenueInstrument:
 
     __slots__ = (
         "_before",
+        "_best_prices",
         "_own_state",
         "_supplied",
         "_trades",
@@ -82,7 +83,9 @@ class VenueInstrument:
         self.book = InstrumentBook()
         self.changes = InstrumentChanges()
         self._before: dict[str, object] = {}
-        """Fields of the security that were set in this batch, as they were before it."""
+        """Fields that `SecurityRecord.update` set in this batch, as they were before it."""
+        self._best_prices: BestPricesChanged | None = None
+        """The newest of this batch."""
         self.last_traded: int | None = None
         self._trades = DayTrades(tape_trades_max, trading_date)
         self._supplied: set[str] = set()
@@ -108,27 +111,39 @@ class VenueInstrument:
 
     def finish(self) -> None:
         """End the batch: bring levels, best prices and statistics up to date."""
+        changes, record = self.changes, self.security
         if self.book.touched:
-            self.book.take(self.changes, self.security if self.best_from_book else None)
+            self.book.take(changes)
+            if self.best_from_book:
+                self.book.show_best(record, changes.security)
             if not self.shows_book:
-                self.changes.depth, self.changes.levels = [], []
-        self._settle_statistics()
+                changes.depth, changes.levels = [], []
+        if self._best_prices is not None:
+            self._show_best_prices(self._best_prices, changes.security)
+            self._best_prices = None
+        if self._trades.touched:
+            if self._supplied:
+                self._settle_statistics()
+            else:
+                self._trades.touched = False
+                self._trades.show(record, self.instrument.price_scale, changes.security)
+                self.last_traded = self._trades.statistics.last_traded
         if self._before:
-            self.changes.security |= self.security.differing(self._before)
+            record.settle(self._before, changes.security)
             self._before.clear()
+
+    def finish_state(self) -> bool:
+        """Do as `finish` where `settle_state` alone was called; True if the trading state is another now."""
+        if not self._before:
+            return False
+        before = self._before.pop("trading_state")
+        return self.security.trading_state != before
 
     # Trades
 
-    def report_trade(self, trade: TradeReported) -> str | None:
-        """Put a trade on the tape and count it. The caller has sorted out duplicates.
-
-        Returns why it is a fault of the source, or None.
-        """
-        newest = self._trades.tape.newest_id
-        if trade.trade_id <= newest:
-            return f"trade {trade.trade_id} came after trade {newest}"
+    def report_trade(self, trade: TradeReported) -> None:
+        """Put a trade on the tape and count it. The caller has checked that its id is the highest."""
         self.changes.trades.append(TradeChange(_ADD, None, self._trades.count(trade)))
-        return None
 
     def amend_trade(self, trade: TradeReported) -> str | None:
         """Replace a trade and correct what was derived from it.
@@ -175,19 +190,20 @@ class VenueInstrument:
     # The security
 
     def set_best_prices(self, event: BestPricesChanged) -> None:
-        """Take the best prices from an event, unless they come from the book."""
-        if self.best_from_book:
-            return
-        no_bid, no_ask = event.bid is None, event.ask is None
-        values: dict[str, object] = {
-            "best_bid": event.bid,
-            "bid_quantity": 0 if no_bid else event.bid_quantity,
-            "bid_count": 0 if no_bid else event.bid_count,
-            "best_ask": event.ask,
-            "ask_quantity": 0 if no_ask else event.ask_quantity,
-            "ask_count": 0 if no_ask else event.ask_count,
-        }
-        self.security.update(values, self._before)
+        """Take the best prices from an event, unless they come from the book; the batch's last one counts."""
+        if not self.best_from_book:
+            self._best_prices = event
+
+    def _show_best_prices(self, event: BestPricesChanged, changed: set[str]) -> None:
+        record = self.security
+        if event.bid is None:
+            record.show_best_bid(None, 0, 0, False, changed)
+        else:
+            record.show_best_bid(event.bid, event.bid_quantity, event.bid_count, False, changed)
+        if event.ask is None:
+            record.show_best_ask(None, 0, 0, False, changed)
+        else:
+            record.show_best_ask(event.ask, event.ask_quantity, event.ask_count, False, changed)
 
     def change_security(self, event: SecurityChanged, now: int) -> None:
         """Take over what the venue supplied; the market settles `trading_state` afterwards."""
@@ -226,18 +242,19 @@ class VenueInstrument:
             self._supplied.add(name)
             values[name] = value
 
-    def has_other_state(self, market_state: str | None, board_states: Mapping[str, str]) -> bool:
-        """True if `settle_state` would change something."""
-        return self._effective_state(market_state, board_states) != self.security.trading_state
+    def settle_state(self, market_state: str | None, board_states: Mapping[str, str]) -> bool:
+        """Bring `trading_state` up to date: the own state, else the board's, else the market's.
 
-    def settle_state(self, market_state: str | None, board_states: Mapping[str, str]) -> None:
-        """Bring `trading_state` up to date: the own state, else the board's, else the market's."""
-        values: dict[str, object] = {"trading_state": self._effective_state(market_state, board_states)}
-        self.security.update(values, self._before)
-
-    def _effective_state(self, market_state: str | None, board_states: Mapping[str, str]) -> str | None:
+        Returns whether it has become another one.
+        """
         board = self.instrument.board
-        return self._own_state or (board_states.get(board) if board else None) or market_state
+        state = self._own_state or (board_states.get(board) if board else None) or market_state
+        before = self.security.trading_state
+        if state == before:
+            return False
+        self.security.trading_state = state
+        self._before.setdefault("trading_state", before)
+        return True
 
     def start_day(self, trading_date: date) -> None:
         """Begin a trading day: the last price becomes the close, everything derived from trades is new."""

@@ -56,6 +56,7 @@ class SourceContext:
     def declare_market(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
         """Declare a market and what it lists."""
         self._check()
+        self._attempt.activity += 1
         self._feed.declare(definition, instruments)
         self._attempt.declared()
 
@@ -63,6 +64,7 @@ class SourceContext:
         """Hand over one batch."""
         if self._attempt.is_over:
             self._check()
+        self._attempt.activity += 1
         await self._feed.publish(events)
 
     async def wait_drained(self) -> None:
@@ -72,6 +74,7 @@ class SourceContext:
     def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
         """Say how the feed is."""
         self._check()
+        self._attempt.activity += 1
         self._feed.set_status(market, status, reason)
 
     def _check(self) -> None:

@@ -1,7 +1,8 @@
 """Checks what a source declares, in the source's own call: a mistake is the source's alone.
 
 Structs do not check their fields when they are made. Definitions come seldom and are read by everybody
-(searches go over all markets), so here each field is checked; events come often and are not.
+(searches go over all markets), so here each field is checked. Events come often: of them only what would
+break their readers later is looked for, and wrong types are found when they are applied.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from zenithd.domain.events import TradeReported
+from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import TEXT_LENGTH_MAX
 from zenithd.domain.instrument import Instrument, MarketDefinition
 
@@ -52,6 +53,19 @@ def check_instruments(instruments: Sequence[Instrument]) -> None:
             raise ValueError(f"{instrument.code!r} is not a code")
         if not (0 <= instrument.price_scale <= SCALE_MAX and 0 <= instrument.quantity_scale <= SCALE_MAX):
             raise ValueError(f"scales of {instrument.id} must lie between 0 and {SCALE_MAX}")
+
+
+def check_events(events: Sequence[MarketEvent]) -> None:
+    """Raise ValueError for numbers beyond 64 bits and text that is no Unicode, which no client could be sent.
+
+    Encoding is the cheapest way to look at every field: less than 0.1 microseconds for most events.
+    """
+    try:
+        _ENCODER.encode(events)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"events: {error}") from None
+    except (TypeError, ValueError, AttributeError):
+        return  # a value of a wrong type: whoever applies it names the event
 
 
 def check_past(trading_date: date, trades: Sequence[TradeReported]) -> None:

@@ -27,7 +27,7 @@ from zenithd.history.store import HistoryStore
 from zenithd.market.changes import Changes, Op
 from zenithd.market.delayed_market import DelayedMarket
 from zenithd.market.mixed_market import MixedMarket
-from zenithd.market.opening import opening_snapshot, supplied_statistics, todays_trades
+from zenithd.market.opening import opening_snapshot, present_events, todays_trades
 from zenithd.market.venue import MarketSnapshot, VenueMarket
 from zenithd.market.view import MarketView
 from zenithd.markets.feed import SourceFeed
@@ -40,6 +40,9 @@ STRATEGIES = ("", "Default")
 
 ON_DEMAND_CHECK_SECONDS = 5.0
 """How often mixes that nobody uses any more are looked for."""
+
+HOUSEKEEPING_SECONDS = 0.05
+"""How often sources that publish too fast, and instruments that nobody wants any more, are looked for."""
 
 DELAYED_TICK_SECONDS = 0.1
 """How often delayed markets look for what has become due."""
@@ -167,7 +170,7 @@ class Markets:
         for settings in self._unopened.pop(identifier, ()):
             delayed = self._add_delayed(venue, settings, opening_snapshot(venue))
             delayed.recall(todays_trades(venue, stored, stored_day), venue.trading_date)
-            delayed.observe(supplied_statistics(venue), self.now())
+            delayed.observe(present_events(venue), self.now())
             delayed.set_status(venue.feed_status)
 
     def _add_delayed(
@@ -187,8 +190,11 @@ class Markets:
         self._delayed.setdefault(venue.definition.id, []).append(delayed)
         return delayed
 
-    async def restore_day(self, venue: VenueMarket) -> None:
-        """Put what the store holds of the newest day on the tapes."""
+    async def reset(self, venue: VenueMarket) -> None:
+        """Have a market begin anew, with what the store holds of the newest day on its tapes."""
+        self.spread(venue, venue.reset())
+        for delayed in self._delayed.get(venue.definition.id, ()):
+            delayed.reset(self.now())
         await self._restore_day(venue)
 
     async def _restore_day(self, venue: VenueMarket) -> tuple[date, list[TradeReported]] | None:
@@ -204,6 +210,9 @@ class Markets:
     ) -> None:
         """Put trades of today that were not seen live on the tape. They are in the store already."""
         self._spread(venue, venue.restore_day(trading_date, trades))
+        for delayed in self._delayed.get(venue.definition.id, ()):
+            several = [trade for stored in trades.values() for trade in stored]
+            delayed.restore_day(trading_date, several, self.now())
 
     # Finding
 
@@ -235,6 +244,10 @@ class Markets:
         """Why a market's feed is as it is; "" where there is nothing to say."""
         feed = self._claims.get(market)
         return feed.status_reasons.get(market, "") if feed is not None else ""
+
+    def source_of(self, market: MarketId) -> SourceFeed | None:
+        """The feed that publishes a market; None: it is mixed or delayed."""
+        return self._claims.get(market)
 
     def __iter__(self) -> Iterator[MarketView]:
         return iter(list(self._markets.values()))
@@ -315,9 +328,10 @@ class Markets:
     def spread(self, market: MarketView, changes: Changes, events: Sequence[MarketEvent] = ()) -> None:
         """Publish a market's changes, keep its trades, and pass everything on to derived markets."""
         if isinstance(market, VenueMarket):
-            listed = [symbol.instrument for symbol in changes.symbols if symbol.op is not Op.REMOVE]
-            if listed:
-                self.history.declare(listed)
+            if changes.symbols:
+                self.history.declare(
+                    symbol.instrument for symbol in changes.symbols if symbol.op is not Op.REMOVE
+                )
             self._keep_trades(market, changes)
         self._spread(market, changes, events)
 
@@ -331,7 +345,8 @@ class Markets:
                     self._follow_status(delayed, market.feed_status)
         for mixed in self._mixes.get(identifier, ()):
             self._spread(mixed, mixed.apply(identifier, changes))
-        self._tell_unlisted(changes)
+        if changes.symbols:
+            self._tell_unlisted(changes)
 
     def _follow_status(self, delayed: DelayedMarket, status: FeedStatus) -> None:
         """A feed that is down is down at once, also where its data is shown later."""
@@ -341,6 +356,8 @@ class Markets:
         if venue.trading_date is None:
             return
         for instrument, change in changes.instruments.items():
+            if not change.trades:
+                continue
             trades = [one.trade.trade for one in change.trades if one.trade is not None]
             if trades:
                 self.history.record(instrument, venue.trading_date, trades)
@@ -354,6 +371,7 @@ class Markets:
 
     def flush(self) -> None:
         """Write what was published."""
+        self.history.note_sent()
         self._bus.flusher.flush()
 
     # Tasks
@@ -396,7 +414,7 @@ class Markets:
         """Expire lingering wants and unused mixes, look for sources that publish too fast."""
         mixes_checked = trio.current_time()
         while True:
-            await trio.sleep(0.25)
+            await trio.sleep(HOUSEKEEPING_SECONDS)
             now = trio.current_time()
             if now - mixes_checked >= ON_DEMAND_CHECK_SECONDS:
                 mixes_checked = now

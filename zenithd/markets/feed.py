@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from zenithd.domain.events import (
     InstrumentListed,
     MarketEvent,
     MarketStateChanged,
+    Stream,
     TradeReported,
     TradingDayStarted,
 )
@@ -24,7 +25,7 @@ from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
 from zenithd.market.changes import Changes
 from zenithd.market.venue import VenueMarket
-from zenithd.markets.declarations import check_declaration, check_instruments
+from zenithd.markets.declarations import check_declaration, check_events, check_instruments
 from zenithd.markets.inbound import Inbound
 from zenithd.markets.wanted import WantedInstruments
 from zenithd.metrics import Metrics
@@ -40,8 +41,21 @@ CONTROL_ITEMS_MAX = 20_000
 CONTROL_SIZE_MAX = 1_000_000
 """Most declarations and statuses (and instruments in them) that wait to be applied."""
 
+JOIN_FROM = 16
+"""With so many batches waiting the daemon is behind: they are applied together, so that what changes twice
+is rendered and encoded once. Each is still applied whole before anybody sees any of it."""
+
+JOIN_EVENTS_MAX = 256
+"""Events applied together at most, unless one batch has more."""
+
 SLICE_SECONDS = 0.002
 """A busy feed gives way to everything else after so long."""
+
+FLOOD_SLICE_SECONDS = 0.00025
+"""So does one of several whose queue was full lately: others' subscribers shall not feel its flood."""
+
+STATUS_LOG_SECONDS = 1.0
+"""A status of a market is logged at most so often: a source may lose its venue a thousand times a second."""
 
 
 class SourceFaulty(Exception):
@@ -52,6 +66,8 @@ class Batch(msgspec.Struct, frozen=True):
     """Events published together."""
 
     events: Sequence[MarketEvent]
+    kinds: set[type[MarketEvent]]
+    """The types of the events."""
     published: float
     """`perf_counter` at the plugin's call."""
 
@@ -123,9 +139,14 @@ class SourceFeed:
         """Markets declared; some may still wait to be applied."""
         self.venues: dict[MarketId, VenueMarket] = {}
         self.status_reasons: dict[MarketId, str] = {}
+        self.updates: dict[MarketId, int] = {}
+        """Events applied, by market."""
+        self.updated: dict[MarketId, int] = {}
+        """When the last one was (nanoseconds since 1970)."""
         self.refused: str | None = None
         """Why a batch could not be applied; the source's next call raises it."""
         self._statuses: dict[MarketId, tuple[FeedStatus, str]] = {}
+        self._status_logged: dict[tuple[MarketId, FeedStatus], float] = {}
         self._impaired: str | None = None
         self._flooding = False
         self._markets = markets
@@ -133,7 +154,7 @@ class SourceFeed:
         self._updates = metrics.updates.labels(name)
         self._batches = metrics.batches.labels(name)
         self._faults = metrics.source_faults.labels(name)
-        self._gaps = metrics.gaps
+        self._gaps = {stream: metrics.gaps.labels(name, stream.value) for stream in Stream}
         self._path_seconds = metrics.path_seconds.labels(name)
         self._flush_seconds = metrics.flush_seconds
         self._broken_rules = RareLog(self._log, "source broke a rule")
@@ -147,11 +168,12 @@ class SourceFeed:
             raise SourceFaulty(self.refused)
         if len(events) > BATCH_EVENTS_MAX:
             raise ValueError(f"a batch of {len(events)} events; at most {BATCH_EVENTS_MAX} are taken at once")
-        for event in events:
-            if isinstance(event, InstrumentListed):
-                check_instruments([event.definition])
+        check_events(events)
+        kinds = set(map(type, events))
+        if InstrumentListed in kinds:
+            check_instruments([event.definition for event in events if isinstance(event, InstrumentListed)])
         if events:
-            await self.inbound.put(Batch(events, time.perf_counter()), len(events))
+            await self.inbound.put(Batch(events, kinds, time.perf_counter()), len(events))
 
     def declare(self, definition: MarketDefinition, instruments: Sequence[Instrument]) -> None:
         """Queue a declaration before everything published later."""
@@ -179,13 +201,19 @@ class SourceFeed:
     def _set_status(self, status: Status) -> None:
         now = (status.status, status.reason)
         if self._statuses[status.market] != now:
-            self._log.info(
-                "feed status", market=status.market, status=status.status.value, reason=status.reason
-            )
+            self._log_status(status)
         self._statuses[status.market] = now
         self._show_status(status.market)
         if self.on_status is not None:
             self.on_status(*self._overall())
+
+    def _log_status(self, status: Status) -> None:
+        key, now = (status.market, status.status), trio.current_time()
+        if now - self._status_logged.get(key, -STATUS_LOG_SECONDS) >= STATUS_LOG_SECONDS:
+            self._status_logged[key] = now
+            self._log.info(
+                "feed status", market=status.market, status=status.status.value, reason=status.reason
+            )
 
     # What the supervisor says
 
@@ -236,6 +264,12 @@ class SourceFeed:
             return FeedStatus.IMPAIRED, "publishes faster than the daemon can distribute"
         return self._statuses[market]
 
+    @property
+    def expects_events(self) -> bool:
+        """Whether silence of the source would be odd: Active, with subscribers, and not kept waiting."""
+        is_active = any(status is FeedStatus.ACTIVE for status, _ in self._statuses.values())
+        return is_active and bool(self.wanted.current) and not self.inbound
+
     def _overall(self) -> tuple[FeedStatus, str]:
         """The worst of what the source says of its markets."""
         order = (FeedStatus.IMPAIRED, FeedStatus.INITIALISING)
@@ -269,25 +303,46 @@ class SourceFeed:
         while True:
             await inbound.wait_item()
             began = monotonic()
-            work = _Slice(0, 0, began, began)
+            batches = events = 0
+            oldest = began
+            is_flood = len(self._markets.feeds) > 1 and inbound.full_since(trio.current_time()) is not None
+            until = began + (FLOOD_SLICE_SECONDS if is_flood else SLICE_SECONDS)
             while (item := inbound.take()) is not None:
+                taken = 1
                 if isinstance(item, Batch):
+                    oldest = min(oldest, item.published)
+                    item, taken = self._joined(item)
                     if self.refused is None:  # else what follows builds on what could not be applied
                         self._apply(item)
-                    work.batches += 1
-                    work.events += len(item.events)
-                    work.oldest = min(work.oldest, item.published)
+                    batches += taken
+                    events += len(item.events)
                 else:
+                    self._markets.flush()  # while this one waits, others may write what was published
                     await self._guarded(item)
-                inbound.applied()
+                for _ in range(taken):
+                    inbound.applied()
                 if self._markets.history.congested:
+                    self._markets.flush()
                     await self._markets.history.wait_room()
-                if monotonic() - began >= SLICE_SECONDS:
+                if monotonic() >= until:
                     break
             self._markets.flush()
-            if work.batches:
-                self._count(work, monotonic())
+            if batches:
+                self._count(_Slice(batches, events, began, oldest), monotonic())
             await trio.lowlevel.checkpoint()
+
+    def _joined(self, first: Batch) -> tuple[Batch, int]:
+        """The oldest batch with those behind it, if many wait; and how many it was made of."""
+        if len(self.inbound) < JOIN_FROM:
+            return first, 1
+        events, kinds, taken = list(first.events), set(first.kinds), 1
+        while isinstance(item := self.inbound.peek(taken), Batch):
+            if len(events) + len(item.events) > JOIN_EVENTS_MAX:
+                break
+            events += item.events
+            kinds |= item.kinds
+            taken += 1
+        return Batch(events, kinds, first.published), taken
 
     def _count(self, work: _Slice, ended: float) -> None:
         """Counted once a slice: per event it would cost as much as applying it."""
@@ -312,8 +367,7 @@ class SourceFeed:
             self._markets.restored(venue, {item.instrument: item.trades}, item.trading_date)
         elif isinstance(item, Reset):
             for venue in self.venues.values():
-                self._spread(venue, venue.reset(), ())
-                await self._markets.restore_day(venue)
+                await self._markets.reset(venue)
         else:
             for venue in self.venues.values():
                 cleared = [BookCleared(instrument) for instrument in venue.instruments]
@@ -337,8 +391,11 @@ class SourceFeed:
     def _apply(self, batch: Batch) -> None:
         now = self._markets.now()
         try:
-            for venue, part in self._parts(batch.events):
+            for venue, part in self._parts(batch):
                 self._spread(venue, venue.apply(part, now), part)
+                market = venue.definition.id
+                self.updates[market] = self.updates.get(market, 0) + len(part)
+                self.updated[market] = now
         except Exception as error:  # events that are not what their types say; their source's fault alone
             self._refuse(error)
 
@@ -353,11 +410,12 @@ class SourceFeed:
         self._fault(self.refused)
         self.inbound.put_nowait(Reset(), 1)
 
-    def _parts(self, events: Sequence[MarketEvent]) -> Iterator[tuple[VenueMarket, Sequence[MarketEvent]]]:
+    def _parts(self, batch: Batch) -> list[tuple[VenueMarket, Sequence[MarketEvent]]]:
         """Split a batch by market, and before each new day: trades are stored under the day they are of."""
-        if len(self.venues) == 1 and not any(type(event) is TradingDayStarted for event in events):
-            yield next(iter(self.venues.values())), events
-            return
+        events = batch.events
+        if len(self.venues) == 1 and TradingDayStarted not in batch.kinds:
+            return [(venue, events) for venue in self.venues.values()]
+        parts: list[tuple[VenueMarket, Sequence[MarketEvent]]] = []
         start = 0
         current: VenueMarket | None = None
         for index, event in enumerate(events):
@@ -366,10 +424,11 @@ class SourceFeed:
                 raise TypeError(f"{event.trading_date!r} is not a date")
             if venue is not current or type(event) is TradingDayStarted:
                 if current is not None and index > start:
-                    yield current, events[start:index]
+                    parts.append((current, events[start:index]))
                 current, start = venue, index
         if current is not None:
-            yield current, events[start:]
+            parts.append((current, events[start:]))
+        return parts
 
     def _venue_of(self, event: MarketEvent) -> VenueMarket | None:
         if isinstance(event, MarketStateChanged | TradingDayStarted):
@@ -383,7 +442,7 @@ class SourceFeed:
 
     def _spread(self, venue: VenueMarket, changes: Changes, events: Sequence[MarketEvent]) -> None:
         for gap in changes.gaps:
-            self._gaps.labels(self.name, gap.stream.value).inc()
+            self._gaps[gap.stream].inc()
             self._log.warning("gap", instrument=gap.instrument, stream=gap.stream.value, reason=gap.reason)
         for fault in changes.faults:
             self._fault(f"{fault.instrument}: {fault.reason}")

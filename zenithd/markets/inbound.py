@@ -73,13 +73,18 @@ class Inbound(Generic[T]):
         """The oldest item, None if there is none. It counts as waiting until `applied`."""
         return self._items[0][0] if self._items else None
 
+    def peek(self, index: int) -> T | None:
+        """The item that is so many behind the oldest, None if there is none."""
+        return self._items[index][0] if index < len(self._items) else None
+
     def applied(self) -> None:
         """The item taken is applied: there is room again."""
         _, size = self._items.popleft()
         self.size -= size
         if not self._items:
             self._drained.set()
-        if self.size * 2 <= self.size_max:  # not for each item: a full queue would be worked off one by one
+        # Not for each item: a full queue would be worked off one by one.
+        if self.size * 2 <= self.size_max and self._room:
             self._room.unpark_all()
 
     async def wait_drained(self) -> None:

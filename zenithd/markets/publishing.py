@@ -40,17 +40,16 @@ class Publisher:
     def _instrument(
         self, instrument: InstrumentId, market: MarketView, view: InstrumentView, change: InstrumentChanges
     ) -> None:
-        find = self._bus.find
-        definition = view.instrument
-        if change.depth and (topic := find(MARKET, "Depth!" + instrument)) is not None:
-            topic.publish(lambda entitled: translate.depth_changes(change.depth, definition, entitled))
-        if change.levels and (topic := find(MARKET, "Levels!" + instrument)) is not None:
-            topic.publish(lambda entitled: translate.level_changes(change.levels, definition, entitled))
-        if change.trades and (topic := find(MARKET, "Trades!" + instrument)) is not None:
-            zone = market.definition.time_zone
+        find = self._bus.topics.get
+        if change.depth and (topic := find((MARKET, "Depth!" + instrument))) is not None:
+            topic.publish(lambda entitled: translate.depth_changes(change.depth, view.instrument, entitled))
+        if change.levels and (topic := find((MARKET, "Levels!" + instrument))) is not None:
+            topic.publish(lambda entitled: translate.level_changes(change.levels, view.instrument, entitled))
+        if change.trades and (topic := find((MARKET, "Trades!" + instrument))) is not None:
+            definition, zone = view.instrument, market.definition.time_zone
             topic.publish(lambda entitled: translate.trade_changes(change.trades, definition, zone, entitled))
         if (change.security or change.security_full) and (
-            topic := find(MARKET, "Security!" + instrument)
+            topic := find((MARKET, "Security!" + instrument))
         ) is not None:
             render: Callable[[Any], Any]
             if change.security_full:

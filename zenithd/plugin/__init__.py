@@ -150,6 +150,7 @@ from zenithd.plugin.joining import (
     Verdict,
 )
 from zenithd.plugin.policy import VenueFault, VenuePolicy, VenueUnavailable
+from zenithd.plugin.trade_ids import ReservedTradeIds
 from zenithd.plugin.venue import VenueSource
 from zenithd.plugin.venue_feed import VenueFeed
 
@@ -174,6 +175,7 @@ __all__ = [
     "MarketSource",
     "MarketSourceContext",
     "PluginConfig",
+    "ReservedTradeIds",
     "Resynchronise",
     "SnapshotJoin",
     "TradeSequence",

@@ -62,7 +62,8 @@ class LastKnown(msgspec.Struct, frozen=True):
 
     trading_date: date
     trade_id: int
-    """Newest trade id; the source goes on above it."""
+    """Newest stored trade id. Trades sent just before a crash may have had higher ones: a venue sends those
+    again, a source that numbers its trades itself uses `ReservedTradeIds`."""
     price: int
     """Price of that trade, in the instrument's scale."""
 

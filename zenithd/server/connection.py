@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Hashable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,11 +18,12 @@ import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 
 from zenithd.bus import Outbox, Subscription
-from zenithd.bus.frames import BINARY, PING, TEXT, close_frame, frame
+from zenithd.bus.frames import BINARY, PING, TEXT, frame
 from zenithd.controllers.interface import Opened
 from zenithd.server.head import Peer
 from zenithd.server.stream import OutboxStream
 from zenithd.sessions.rate import Rate
+from zenithd.turns import in_a_turn, in_turns
 from zenithd.wire.answer import Answer, Refusal
 from zenithd.wire.codec import Codec
 from zenithd.wire.commands import (
@@ -29,6 +31,7 @@ from zenithd.wire.commands import (
     CheckLogin,
     Close,
     Command,
+    Login,
     LoginRequest,
     Query,
     Revalidate,
@@ -37,6 +40,7 @@ from zenithd.wire.commands import (
     Unsubscribe,
 )
 from zenithd.wire.errors import CloseCode
+from zenithd.wire.long_lists import LongList, encode_long
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings
 
@@ -45,14 +49,19 @@ if TYPE_CHECKING:
 
 KNOWN_CLOSE_CODES = frozenset({*range(1000, 1016), 4000})
 
-TELLS_THE_PEER = (1002, 1003, 1007, 1009)
-"""Close codes for what a peer did wrong on the level of frames."""
+PEERS_FAULTS = (CloseCode.PROTOCOL, CloseCode.DATA_INVALID)
+"""With what trio-websocket ends a connection, silently, when a peer breaks the rules of frames."""
+
+LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 DEBUG_LOG = logging.getLogger(__name__)
 """Asked before a line is made that nobody may want: there is one for each request."""
 
 ANSWERS_UNDER_WAY_MAX = 32
 """Answers of one connection that are being made at once; meanwhile its next requests are not read."""
+
+ANSWERS_MADE_MAX = 2
+"""Of those, answers that are really worked on; what is made of them is held in memory meanwhile."""
 
 CLOSE_SECONDS_MAX = 5.0
 """How long a peer may take to answer our close frame."""
@@ -75,6 +84,35 @@ class Link(NamedTuple):
 class Connection:
     """Drives a session over a WebSocket until either side ends it."""
 
+    __slots__ = (
+        "_answered",
+        "_answers",
+        "_broken",
+        "_close",
+        "_codec",
+        "_commands",
+        "_counted",
+        "_left",
+        "_making",
+        "_nursery",
+        "_opcode",
+        "_parked",
+        "_rate",
+        "_services",
+        "_stream",
+        "_subscriptions",
+        "_taken_at",
+        "_taken_before",
+        "_websocket",
+        "_work",
+        "last_ping",
+        "lingers",
+        "number",
+        "outbox",
+        "peer",
+        "session",
+    )
+
     def __init__(self, services: Services, link: Link, session: Session, number: int) -> None:
         self.session = session
         self.outbox = link.outbox
@@ -85,25 +123,30 @@ class Connection:
         self._websocket = link.websocket
         self._stream = link.stream
         self._stream.on_close_frame = self._leave
-        self._stream.on_too_large = self._too_large
         self._codec = link.codec
         self._rate = link.rate
         self._opcode = TEXT if link.codec.is_text else BINARY
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__).bind(
-            connection=number, peer=link.peer.address
-        )
-        self._commands: deque[Command] = deque()
-        self._executing = False
+        self._commands: deque[Command] | None = None
+        """What still has to be executed; None while nothing is."""
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
-        self._topics: dict[Subscription, tuple[str, str]] = {}
         self._work: dict[int, trio.CancelScope] = {}
         self._answers = 0
         """Answers being made that take time."""
-        self._answered = trio.Event()
+        self._answered: trio.Event | None = None
+        """Set when one of them is made, if somebody waits for that."""
+        self._making: trio.CapacityLimiter | None = None
+        """How many of them are really worked on; None before the first."""
         self._parked = False
         """True while nothing is read from the peer."""
         self._close: Close | None = None
-        self._reading = trio.CancelScope()
+        self._broken = False
+        """True if the peer broke the rules of frames: what it sends is not understood any more."""
+        self._counted = False
+        """True once its end has been counted and logged."""
+        self._left = False
+        """True once nothing is to be executed any more: it could register what nobody would end."""
+        self.lingers = False
+        """True if the peer was told the end and has yet to read it."""
         self.last_ping = trio.current_time()
         self._taken_before = 0
         self._taken_at = trio.current_time()
@@ -111,75 +154,84 @@ class Connection:
     # Reading
 
     async def run(self) -> None:
-        """Serve until the client leaves, the session closes, or the daemon ends the connection."""
-        # Inherited by every task that is started from here, so that their lines can be followed too.
-        structlog.contextvars.bind_contextvars(connection=self.number)
+        """Serve until the client leaves, the session closes, or the daemon ends the connection.
+
+        `say_goodbye` follows, once nothing else of this connection runs.
+        """
         self._log.info("connection opened", encoding=self._codec.encoding.value)
+        outbox = self.outbox
         try:
-            with self._reading:
-                await self._read()
+            while True:
+                receive = partial(self._receive, await self._websocket.get_message())
+                await in_a_turn(receive)
+                del receive  # an idle connection need not keep its last message
+                if outbox.congested or self._answers >= ANSWERS_UNDER_WAY_MAX:
+                    await self._wait_turn()
+        except ConnectionClosed as closed:
+            self._ended(closed.reason)
         except Exception:  # the connection boundary: our bug ends this connection, not the daemon
             self._log.exception("connection failed")
             self._close = Close(1011, "internal error")
         finally:
             self._leave()
-        if self._close is not None:
-            await self._say_goodbye(self._close)
 
-    async def _read(self) -> None:
-        get_message = self._websocket.get_message
-        receive = self.session.receive
-        outbox = self.outbox
-        while True:
-            try:
-                message = await get_message()
-            except ConnectionClosed as closed:
-                self._closed_by_peer(closed.reason)
-                return
-            self.execute(receive(message, trio.current_time()))
-            if outbox.congested or self._answers >= ANSWERS_UNDER_WAY_MAX:
-                await self._wait_turn()
+    @property
+    def _log(self) -> structlog.stdlib.BoundLogger:
+        bound: structlog.stdlib.BoundLogger = LOG.bind(connection=self.number, peer=self.peer.address)
+        return bound
 
-    def _closed_by_peer(self, reason: CloseReason | None) -> None:
+    def _receive(self, message: bytes | str) -> None:
+        self.execute(self.session.receive(message, trio.current_time()))
+
+    def _ended(self, reason: CloseReason | None) -> None:
+        """Nothing more will be read: the peer left, or it is failed (RFC 6455 7.1.7)."""
         code = reason.code if reason is not None else 1006
-        # A peer may send any code, and each label is kept for ever.
-        label = str(code) if code in KNOWN_CLOSE_CODES else "other"
-        self._services.metrics.closed.labels(label).inc()
-        self._log.info("connection closed", code=code)
+        if self._stream.too_large:
+            self._broken = True
+            bytes_max = self._services.limits.message_bytes_max
+            self.end(CloseCode.DATA_TOO_LARGE, f"at most {bytes_max} bytes")
+        elif reason is not None and code in PEERS_FAULTS and not self._stream.close_frame_sent:
+            self._broken = True
+            self.end(code, reason.reason or "")
+        else:
+            # A peer may send any code, and each label is kept for ever.
+            label = str(code) if code in KNOWN_CLOSE_CODES else "other"
+            self._services.metrics.closed.labels(label).inc()
+            self._log.info("connection closed", code=code)
+            self._counted = True
 
-    async def _say_goodbye(self, close: Close) -> None:
-        self._services.metrics.closed.labels(str(close.code)).inc()
-        self._log.info("closing connection", code=close.code, reason=close.reason)
-        with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
-            await self._websocket.aclose(close.code, close.reason)
-
-    def last_words(self) -> bytes | None:
-        """What is still to be said once all else has ended: b"" for nothing but time to read; None: nothing.
-
-        trio-websocket ends a connection with a malformed frame silently; the protocol wants it told.
-        """
-        reason = self._websocket.closed
-        if self._close is not None or reason is None or reason.code not in TELLS_THE_PEER:
-            return None
-        return b"" if self._stream.close_frame_sent else close_frame(reason.code, reason.reason or "")
-
-    def _too_large(self) -> None:
-        self.end(CloseCode.DATA_TOO_LARGE, f"at most {self._services.limits.message_bytes_max} bytes")
+    async def say_goodbye(self) -> None:
+        """Write what is queued, a close frame last, and take the peer's, unless it cannot be understood."""
+        stream = self._stream
+        if self._close is not None:
+            self._services.metrics.closed.labels(str(self._close.code)).inc()
+            self._log.info("closing connection", code=self._close.code, reason=self._close.reason)
+            if not stream.close_frame_sent:
+                stream.queue_close(self._close.code, self._close.reason)
+        elif not self._counted:
+            self._ended(None)  # cut off while we wrote: the end was never read
+        if stream.close_frame_sent and not self.outbox.closed:
+            with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
+                self.outbox.flush()
+                if not self._broken:
+                    await stream.read_goodbye()
+                await stream.wait_written()
+                self.lingers = True
 
     def end(self, code: int, reason: str) -> None:
         """Close the connection from outside: shutdown, idle, stalled, kicked off."""
-        if self._close is None:
+        if self._close is None and not self._counted:
             for command in self.session.close(CloseCode(code), reason):
                 if isinstance(command, Send):
                     self._send(command)
             self._close = Close(code, reason)
-            self._reading.cancel()
+            self._nursery.cancel_scope.cancel()
 
     def _leave(self) -> None:
         """Take nothing more from the bus, whatever comes of the goodbye."""
+        self._left = True  # a login that has just been checked would go on to the messages behind it
         self._services.bus.leave(self.outbox)
         self._subscriptions.clear()
-        self._topics.clear()
         for scope in self._work.values():
             scope.cancel()
 
@@ -187,15 +239,15 @@ class Connection:
 
     def execute(self, commands: Iterable[Command]) -> None:
         """Execute commands in order; what they lead to goes behind those that still wait."""
-        self._commands.extend(commands)
-        if self._executing:
+        if self._commands is not None:
+            self._commands.extend(commands)
             return
-        self._executing = True
+        waiting = self._commands = deque(commands)
         try:
-            while self._commands and self._close is None:
-                self._execute(self._commands.popleft())
+            while waiting and self._close is None and not self._left:
+                self._execute(waiting.popleft())
         finally:
-            self._executing = False
+            self._commands = None
 
     async def _wait_turn(self) -> None:
         """Read no more requests while too much waits for the peer, or too many answers are being made.
@@ -205,7 +257,8 @@ class Connection:
         """
         self._parked = True
         while self._answers >= ANSWERS_UNDER_WAY_MAX:
-            self._answered = trio.Event()
+            if self._answered is None:  # else a login waits for it already
+                self._answered = trio.Event()
             await self._answered.wait()
         await self._stream.wait_room()
         self._parked = False
@@ -214,9 +267,12 @@ class Connection:
     async def _proceed(self) -> None:
         """Take the messages that waited for a login, one by one, giving way to other connections."""
         while self.session.ready and self._close is None:
-            self.execute(self.session.proceed(trio.current_time()))
+            await in_a_turn(self._receive_next)
             await trio.lowlevel.checkpoint()
             await self._wait_turn()
+
+    def _receive_next(self) -> None:
+        self.execute(self.session.proceed(trio.current_time()))
 
     def _execute(self, command: Command) -> None:
         if isinstance(command, Send):
@@ -242,7 +298,10 @@ class Connection:
         container = command.container
         if container.get("Action") == "Error":
             self._services.count_reject(container.get("Data"))
-        self.outbox.append(frame(self._opcode, self._codec.encode(container)))
+        self._write(self._codec.encode(container))
+
+    def _write(self, payload: bytes) -> None:
+        self.outbox.put(frame(self._opcode, payload))
         self._services.flusher.soon(self.outbox)
 
     def _query(self, command: Query) -> None:
@@ -252,39 +311,57 @@ class Connection:
         if DEBUG_LOG.isEnabledFor(logging.DEBUG):
             self._log.debug("request", request=command.ticket, controller=rule.controller, topic=rule.topic)
         answer = controller.query(rule.topic, command.data, command.access)
-        if isinstance(answer, Answer):
-            self._commands.extend(self.session.query_finished(command.ticket, answer, trio.current_time()))
+        if isinstance(answer, Answer) and not isinstance(answer.data, LongList):
+            self.execute(self.session.query_finished(command.ticket, answer, trio.current_time()))
         else:
             self._answers += 1
             self._nursery.start_soon(self._await_answer, command.ticket, answer)
 
-    async def _await_answer(self, ticket: int, answer: Awaitable[Answer]) -> None:
+    async def _await_answer(self, ticket: int, answer: Answer | Awaitable[Answer]) -> None:
         scope = self._work[ticket] = trio.CancelScope()
         structlog.contextvars.bind_contextvars(request=ticket)
         try:
+            if self._making is None:
+                self._making = trio.CapacityLimiter(ANSWERS_MADE_MAX)
             with scope:
-                result = await answer
-                self.execute(self.session.query_finished(ticket, result, trio.current_time()))
+                async with self._making:
+                    # What was made waits in the outbox: of a peer that does not read, nothing more is made.
+                    await self._stream.wait_room()
+                    result = answer if isinstance(answer, Answer) else await answer
+                    await self._answer(self.session.query_finished(ticket, result, trio.current_time()))
         except Exception:  # the connection boundary, as in run
             self._log.exception("request failed", ticket=ticket)
             self.end(1011, "internal error")
         finally:
             self._work.pop(ticket, None)
             self._answers -= 1
-            self._answered.set()
+            if self._answered is not None:
+                self._answered.set()
+                self._answered = None
+
+    async def _answer(self, commands: Iterable[Command]) -> None:
+        """Send what a finished request is answered with; a long list is made giving way to others."""
+        for command in commands:
+            if isinstance(command, Send) and isinstance(command.container.get("Data"), LongList):
+                self._write(await in_turns(encode_long(self._codec, command.container)))
+            else:
+                self.execute([command])
 
     async def _login(self, ticket: int, request: LoginRequest) -> None:
         scope = self._work[ticket] = trio.CancelScope()
         try:
             with scope:
                 login = await self._services.authentication.check(request, self.peer)
-                self.execute(self.session.login_finished(ticket, login, trio.current_time()))
+                await in_a_turn(partial(self._login_finished, ticket, login))
                 await self._proceed()
         except Exception:  # the connection boundary, as in run
             self._log.exception("login failed")
             self.end(1011, "internal error")
         finally:
             self._work.pop(ticket, None)
+
+    def _login_finished(self, ticket: int, login: Login | None) -> None:
+        self.execute(self.session.login_finished(ticket, login, trio.current_time()))
 
     # Subscriptions
 
@@ -300,7 +377,7 @@ class Connection:
             self._services.flusher.soon(self.outbox)
         else:
             refusal = self._open(command, key)
-        self._commands.extend(self.session.subscribed(command.ticket, refusal, trio.current_time()))
+        self.execute(self.session.subscribed(command.ticket, refusal, trio.current_time()))
 
     def _open(self, command: Subscribe | Revalidate, key: tuple[str, str]) -> Refusal | None:
         controller = self._services.controllers[command.rule.controller]
@@ -325,13 +402,11 @@ class Connection:
             ended=self._topic_ended,
         )
         self._subscriptions[key] = subscription
-        self._topics[subscription] = key
         self._services.flusher.soon(self.outbox)
 
     def _unsubscribe(self, controller: str, topic: str) -> None:
         subscription = self._subscriptions.pop((controller, topic), None)
         if subscription is not None:
-            del self._topics[subscription]
             self._services.bus.unsubscribe(subscription)
 
     def _revalidate(self, command: Revalidate) -> None:
@@ -346,11 +421,12 @@ class Connection:
             if held is None or held.group.entitlement != opened.entitlement:
                 self._unsubscribe(*key)
                 self._register(key, opened)
-        self._commands.extend(self.session.subscribed(command.ticket, refusal, trio.current_time()))
+        self.execute(self.session.subscribed(command.ticket, refusal, trio.current_time()))
 
     def _topic_ended(self, subscription: Subscription, reason: str) -> None:
         """The topic is gone (an instrument was unlisted): the session tells the client."""
-        controller, topic = self._topics[subscription]
+        group = subscription.group
+        controller, topic = group.audience.topic.controller, group.wire_topic
         self.execute(self.session.end_subscription(controller, topic, (reason,), trio.current_time()))
 
     def configuration_changed(self, settings: SessionSettings) -> None:
@@ -387,7 +463,7 @@ class Connection:
             self.end(1008, "no answer to pings")
         elif now - self.last_ping >= limits.ping_seconds:
             self.last_ping = now
-            outbox.append(PING)
+            outbox.put(PING)
             self._services.flusher.soon(outbox)
 
 

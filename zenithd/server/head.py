@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 import h11
 import msgspec
 import trio
+
+ADDRESSES_PARSED_MAX = 1_024
+"""Addresses that are remembered as parsed, since each is asked about several times in a row."""
 
 
 class BadHead(Exception):
@@ -20,13 +24,16 @@ class BadHead(Exception):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A request line with headers, and every byte read so far for whoever handles the request."""
+    """A request line with headers, and what was read behind them."""
 
     method: str
     target: str
     headers: tuple[tuple[bytes, bytes], ...]
     """Names in lower case."""
-    raw: bytes
+    version: str = "1.1"
+    """Of HTTP; `0.9`, `1.0` or `1.1` (h11 knows no others)."""
+    early: bytes = b""
+    """What came with the head already, before it was answered."""
 
     @property
     def path(self) -> str:
@@ -40,16 +47,22 @@ class Head(msgspec.Struct, frozen=True):
 
     def header(self, name: bytes) -> str | None:
         """The first header of that (lower-case) name."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        values = self.values(name)
+        return values[0] if values else None
+
+    def values(self, name: bytes) -> list[str]:
+        """All headers of that (lower-case) name."""
+        return [value.decode("latin-1") for key, value in self.headers if key == name]
+
+    def tokens(self, name: bytes) -> list[str]:
+        """What all headers of that (lower-case) name list, separated by commas."""
+        listed = ",".join(self.values(name)).split(",")
+        return [token.strip() for token in listed if token.strip()]
 
     @property
     def is_websocket(self) -> bool:
         """True if the client asks to upgrade to WebSocket."""
-        upgrade = self.header(b"upgrade")
-        return upgrade is not None and upgrade.lower() == "websocket"
+        return "websocket" in [token.lower() for token in self.tokens(b"upgrade")]
 
 
 async def read_head(stream: trio.abc.ReceiveStream, bytes_max: int) -> Head | None:
@@ -59,14 +72,14 @@ async def read_head(stream: trio.abc.ReceiveStream, bytes_max: int) -> Head | No
         BadHead: not HTTP, or longer than `bytes_max`.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=bytes_max)
-    raw = b""
+    begun = False
     while True:
         data = bytes(await stream.receive_some(16384))
         if not data:
-            if not raw:
+            if not begun:
                 return None
             raise BadHead(400, "the request ended within its head")
-        raw += data
+        begun = True
         try:
             connection.receive_data(data)
             event = connection.next_event()
@@ -78,7 +91,13 @@ async def read_head(stream: trio.abc.ReceiveStream, bytes_max: int) -> Head | No
                 urlsplit(target)
             except ValueError:
                 raise BadHead(400, "the request target is not a URL") from None
-            return Head(event.method.decode("ascii"), target, tuple(event.headers), raw)
+            return Head(
+                event.method.decode("ascii"),
+                target,
+                tuple(event.headers),
+                event.http_version.decode("ascii"),
+                connection.trailing_data[0],
+            )
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -88,13 +107,15 @@ class Peer(msgspec.Struct, frozen=True):
     secure: bool
     """TLS on this hop, or by a trusted proxy's word."""
 
+    def is_in(self, networks: Sequence[str]) -> bool:
+        """True if the peer's address is one of these, or in one of these networks."""
+        return _is_in(self.address, networks)
+
     @property
     def is_loopback(self) -> bool:
         """True if the peer is on this machine."""
-        try:
-            return ipaddress.ip_address(self.address).is_loopback
-        except ValueError:
-            return False
+        parsed = _parse(self.address)
+        return parsed is not None and parsed.is_loopback
 
 
 def peer_of(head: Head, address: str, tls: bool, trusted_proxies: Sequence[str]) -> Peer:
@@ -102,7 +123,7 @@ def peer_of(head: Head, address: str, tls: bool, trusted_proxies: Sequence[str])
 
     The last address of X-Forwarded-For is the one that the trusted proxy itself saw.
     """
-    if not _trusted(address, trusted_proxies):
+    if not _is_in(address, trusted_proxies):
         return Peer(address, tls)
     forwarded = head.header(b"x-forwarded-for")
     protocol = head.header(b"x-forwarded-proto")
@@ -110,9 +131,16 @@ def peer_of(head: Head, address: str, tls: bool, trusted_proxies: Sequence[str])
     return Peer(seen, protocol.strip().lower() in ("https", "wss") if protocol else tls)
 
 
-def _trusted(address: str, trusted_proxies: Sequence[str]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+def _is_in(address: str, networks: Sequence[str]) -> bool:
+    parsed = _parse(address)
+    if parsed is None:
         return False
-    return any(parsed in ipaddress.ip_network(network, strict=False) for network in trusted_proxies)
+    return any(parsed in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
+@lru_cache(maxsize=ADDRESSES_PARSED_MAX)
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None

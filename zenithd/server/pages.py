@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from http import HTTPStatus
 
 import h11
 import msgspec
 import orjson
+import trio
 
 from zenithd.server.head import Head, Peer
+from zenithd.sessions.rate import Rate
 
 JSON = "application/json"
+
+PAGES_BURST = 50
+"""Times that a page is made anew at once, if nobody wanted it for a while."""
+
+Count = Callable[[], None]
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -23,6 +30,41 @@ class Page(msgspec.Struct, frozen=True):
 
 
 Route = Callable[[Peer], Page]
+
+Group = Callable[[Peer], Hashable]
+"""Peers of one group are shown the same."""
+
+
+class KeptPages:
+    """Makes a page anew so often and no more; in between, its last one is shown again.
+
+    A page costs milliseconds, in which the markets wait, and nobody needs to log in to ask for one.
+    """
+
+    def __init__(self, route: Route, group: Group, per_second: Callable[[], float], repeated: Count) -> None:
+        self._route = route
+        self._group = group
+        self._per_second = per_second
+        self._repeated = repeated
+        self._rate = Rate(per_second(), PAGES_BURST)
+        self._last: dict[Hashable, Page] = {}
+
+    def __call__(self, peer: Peer) -> Page:
+        """The page for a peer."""
+        group = self._group(peer)
+        self._rate.use(self._per_second(), PAGES_BURST)
+        if self._rate.admit(trio.current_time()) or group not in self._last:
+            self._last[group] = self._route(peer)
+        else:
+            self._repeated()
+        return self._last[group]
+
+
+_WITH_STATUS = {
+    405: [("Allow", "GET, HEAD")],
+    426: [("Connection", "upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+}
+"""Headers that go with a status (RFC 9110 15.5.6 and 15.5.22, RFC 6455 4.4)."""
 
 
 def json_page(status: int, content: object) -> Page:
@@ -55,8 +97,7 @@ def encode(page: Page, *, body: bool = True) -> bytes:
         ("Cache-Control", "no-store"),
         ("Connection", "close"),
     ]
-    if page.status == 405:
-        headers.append(("Allow", "GET, HEAD"))
+    headers += _WITH_STATUS.get(page.status, [])
     head = connection.send(
         h11.Response(status_code=page.status, headers=headers, reason=HTTPStatus(page.status).phrase)
     )

@@ -1,13 +1,17 @@
-"""What one network address may do: connections, logins a minute, failed logins a minute."""
+"""What one network address may do: connections, and a minute new ones, logins and failed logins."""
 
 from __future__ import annotations
 
 import enum
 import ipaddress
+from functools import lru_cache
 
 import msgspec
 
 from zenithd.sessions.rate import Rate
+
+ADDRESSES_PARSED_MAX = 1_024
+"""Addresses whose group is remembered, since each is asked for several times in a row."""
 
 PURGE_ADDRESSES_MIN = 1_024
 """With fewer addresses than this nobody looks for those that can be forgotten."""
@@ -18,6 +22,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     connections_max: int = 20_000
     connections_per_address_max: int = 12_000
+    connections_per_minute: int = 12_000
     logins_per_minute: int = 100
     failed_logins_per_minute: int = 10
 
@@ -27,6 +32,7 @@ class Refused(enum.Enum):
 
     CONNECTIONS = "too many connections"
     ADDRESS_CONNECTIONS = "too many connections from this address"
+    CONNECTION_RATE = "too many new connections from this address"
     LOGINS = "too many logins from this address"
     FAILED_LOGINS = "too many failed logins from this address"
 
@@ -34,12 +40,14 @@ class Refused(enum.Enum):
 class _Address(msgspec.Struct):
     """What is remembered of one address."""
 
+    opened: Rate
     logins: Rate
     failed_logins: Rate
     connections: int = 0
 
     def is_idle(self, now: float) -> bool:
-        return not self.connections and self.logins.is_full(now) and self.failed_logins.is_full(now)
+        rates = (self.opened, self.logins, self.failed_logins)
+        return not self.connections and all(rate.is_full(now) for rate in rates)
 
 
 class AddressLimits:
@@ -60,7 +68,7 @@ class AddressLimits:
         return len(self._addresses)
 
     def use(self, settings: LimitSettings) -> None:
-        """Take changed settings over; of the login rates, for addresses that are not remembered now."""
+        """Take changed settings over; of the rates, for addresses that are not remembered now."""
         self._settings = settings
 
     def connect(self, address: str, now: float) -> Refused | None:
@@ -70,6 +78,8 @@ class AddressLimits:
         known = self._address(address, now)
         if known.connections >= self._settings.connections_per_address_max:
             return Refused.ADDRESS_CONNECTIONS
+        if not known.opened.admit(now):
+            return Refused.CONNECTION_RATE
         known.connections += 1
         self.connections += 1
         return None
@@ -106,6 +116,7 @@ class AddressLimits:
         if known is None:
             self._purge(now)
             known = _Address(
+                _per_minute(self._settings.connections_per_minute),
                 _per_minute(self._settings.logins_per_minute),
                 _per_minute(self._settings.failed_logins_per_minute),
             )
@@ -124,6 +135,7 @@ def _per_minute(count: int) -> Rate:
     return Rate(count / 60, count)
 
 
+@lru_cache(maxsize=ADDRESSES_PARSED_MAX)
 def address_group(address: str) -> str:
     """The addresses that count as one: an IPv4 address, or the /64 network of an IPv6 address.
 

@@ -71,6 +71,17 @@ def _folded_attributes(keys: SymbolKeys) -> Mapping[str, str]:
     return keys.attributes
 
 
+ENTRIES_COST = 5
+"""Comparisons that looking through all alternates or attributes of a symbol counts as."""
+
+
+def condition_cost(condition: Condition) -> int:
+    """Comparisons per symbol."""
+    fields = condition.field or _DEFAULT_FIELDS
+    plain = len(fields & _DEFAULT_FIELDS)
+    return plain + ENTRIES_COST * (len(fields) - plain)
+
+
 def conditions_test(conditions: Sequence[Condition], placement: Placement | None = None) -> Predicate:
     """Combine conditions: alternatives within a group, all groups and all conditions without one together.
 

@@ -20,8 +20,8 @@ from zenithd.wire.symbol_keys import Predicate
 CRITERIA_NESTING_MAX = 32
 """Deepest nesting of nodes."""
 
-CRITERIA_NODES_MAX = 1_000
-"""Most nodes of one tree: evaluating is bounded by nodes times symbols."""
+CRITERIA_NODES_MAX = 300
+"""Most nodes of one tree: parsing does not give way, and evaluating is bounded by nodes times symbols."""
 
 
 class AssetCriterion(InvalidCriteria):

@@ -12,6 +12,9 @@ import msgspec
 from zenithd.wire.numbers import parse_decimal
 from zenithd.wire.symbol_keys import Placement, TextTest, text_test
 
+VALUES_MAX = 1_000
+"""Most values of one node."""
+
 _DATE_LENGTH = len("YYYY-MM-DD")
 
 
@@ -72,6 +75,8 @@ def read_texts(parameters: Sequence[Any]) -> frozenset[str]:
     """Read the values of a Multiple node."""
     if not parameters:
         raise InvalidCriteria("at least one value is expected")
+    if len(parameters) > VALUES_MAX:
+        raise InvalidCriteria("too many values")
     return frozenset(read_text(value) for value in parameters)
 
 

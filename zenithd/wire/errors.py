@@ -65,8 +65,8 @@ MARKET_ERROR: Final = "Market.Error"
 
 
 def with_suffix(code: str, suffix: str) -> str:
-    """`<code> <suffix>`: one blank, and the suffix is the rest of the text (1.4.3)."""
-    return f"{code} {suffix[:SUFFIX_LENGTH_MAX]}"
+    """`<code> <suffix>`: one blank, and the suffix is the rest of the text (1.4.3); without one the code."""
+    return f"{code} {suffix[:SUFFIX_LENGTH_MAX]}" if suffix else code
 
 
 def base_code(code: str) -> str:

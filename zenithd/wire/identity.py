@@ -111,6 +111,14 @@ def encode_access_token(token: str) -> str:
 class Identity:
     """Who a connection is logged in as, what it may do, and until when."""
 
+    __slots__ = (
+        "_login",
+        "_policy",
+        "_transport",
+        "access",
+        "expires",
+    )
+
     def __init__(self, settings: SessionSettings, transport: Transport) -> None:
         self._policy = settings.trading_over_plain
         self._transport = transport
@@ -161,6 +169,8 @@ class Identity:
             loopback=self._transport.loopback,
             policy=self._policy,
         )
+        if scopes == login.access.scopes:
+            return login.access  # one for all connections of the user
         return msgspec.structs.replace(login.access, scopes=scopes)
 
     def result(self, now: float) -> dict[str, Any]:

@@ -39,6 +39,14 @@ class _Pending(msgspec.Struct, frozen=True, gc=False):
 class PendingRequests:
     """All requests of one connection that wait for an answer. Methods return what is to be done."""
 
+    __slots__ = (
+        "_by_transaction",
+        "_pending",
+        "_pending_max",
+        "_tickets",
+        "_timeouts",
+    )
+
     def __init__(self, settings: SessionSettings, tickets: Tickets, timeouts: Timeouts) -> None:
         self._pending_max = settings.requests_pending_max
         self._tickets = tickets

@@ -26,7 +26,13 @@ PERIODS: Final = (60, 300, 900, 1800, 86_400)
 """Periods of chart records in seconds."""
 
 LIST_LENGTH_MAX = 1_000
-"""Most entries of a list in a request: markets, conditions, fragments."""
+"""Most fragments of a request."""
+
+MARKETS_MAX = 200
+"""Most markets of a request."""
+
+CONDITIONS_MAX = 50
+"""Most conditions of a search, and most fields of another: each is looked at for every symbol."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 TradeId = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -100,15 +106,17 @@ def _names(separator: str) -> Callable[[Any], list[str]]:
     def read(value: Any) -> list[str]:
         if not isinstance(value, str):
             raise ValueError("not text")  # noqa: TRY004 - one kind of blame: the peer's
+        if value.count(separator) >= CONDITIONS_MAX:
+            raise ValueError("too many names")
         names = [name.strip() for name in value.split(separator)]
         return [name for name in names if name]
 
     return read
 
 
-def _items(read: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+def _items(read: Callable[[Any], Any], length_max: int = LIST_LENGTH_MAX) -> Callable[[Any], list[Any]]:
     def read_items(value: Any) -> list[Any]:
-        if not isinstance(value, list) or len(value) > LIST_LENGTH_MAX:
+        if not isinstance(value, list) or len(value) > length_max:
             raise ValueError("not a list, or too long a one")
         return [read(item) for item in value]
 
@@ -170,7 +178,7 @@ class ChartRequest(SymbolRequest, frozen=True, kw_only=True, rename="pascal"):
 class MixedMarketRequest(Request, frozen=True, kw_only=True):
     """QueryMixedMarket (3.1.7)."""
 
-    PREPARE = {"Markets": _items(_as_it_is)}
+    PREPARE = {"Markets": _items(_as_it_is, MARKETS_MAX)}
 
     markets: list[str]
     strategy: str | None = None
@@ -179,7 +187,7 @@ class MixedMarketRequest(Request, frozen=True, kw_only=True):
 class SearchRequest(Request, frozen=True, kw_only=True):
     """What the three symbol searches have in common (3.1.8)."""
 
-    PREPARE = {"Count": _whole, "StartIndex": _whole, "Markets": _items(_as_it_is)}
+    PREPARE = {"Count": _whole, "StartIndex": _whole, "Markets": _items(_as_it_is, MARKETS_MAX)}
 
     count: Count | None = None
     start_index: Count | None = None
@@ -233,7 +241,7 @@ class SearchSymbolsRequest(SearchRequest, frozen=True, kw_only=True, rename="pas
 
     PREPARE = {
         **SearchRequest.PREPARE,
-        "Conditions": _items(_condition),
+        "Conditions": _items(_condition, CONDITIONS_MAX),
         "ExpiryDateMin": _date,
         "ExpiryDateMax": _date,
         "StrikePriceMin": parse_decimal,

@@ -13,7 +13,7 @@ from operator import attrgetter
 import msgspec
 
 from zenithd.domain.instrument import Instrument
-from zenithd.wire.conditions import all_of, any_of, conditions_test
+from zenithd.wire.conditions import all_of, any_of, condition_cost, conditions_test
 from zenithd.wire.criteria import parse_criteria
 from zenithd.wire.requests import (
     Condition,
@@ -78,7 +78,7 @@ def _search(
 def search_symbols(request: SearchSymbolsRequest) -> Search:
     """Make the search of SearchSymbols."""
     tests = _shared_tests(request.exchange, request.cfi) + _definition_tests(request)
-    cost = len(tests) + len(request.conditions)
+    cost = len(tests) + sum(map(condition_cost, request.conditions))
     exact = None
     if request.conditions:
         tests.append(conditions_test(request.conditions))

@@ -81,6 +81,20 @@ class _Checking(msgspec.Struct, frozen=True):
 class Session:
     """One connection's protocol state."""
 
+    __slots__ = (
+        "_admit",
+        "_checking",
+        "_codec",
+        "_identity",
+        "_requests",
+        "_settings",
+        "_subscriptions",
+        "_tickets",
+        "_timeouts",
+        "_waiting",
+        "closed",
+    )
+
     def __init__(
         self,
         codec: Codec,
@@ -102,7 +116,7 @@ class Session:
         self._timeouts = Timeouts(settings)
         self._requests = PendingRequests(settings, self._tickets, self._timeouts)
         self._subscriptions = Subscriptions(
-            settings, self._tickets, self._timeouts, {IDENTIFY: self._identity.result}
+            settings, self._tickets, self._timeouts, IDENTIFY, self._identity.result
         )
         self._checking: _Checking | None = None
         self._waiting = Waiting(settings.messages_waiting_max, settings.bytes_waiting_max)
@@ -354,14 +368,14 @@ class Session:
 
     def _access_moved(self, was_granted: Access, now: float) -> list[Command]:
         """Publish the credentials, and try every subscription with the new rights."""
-        commands = self._subscriptions.publish_own(IDENTIFY, now)
+        commands = self._subscriptions.publish_own(now)
         if self.access == was_granted:
             return commands
         return commands + self._subscriptions.change_access(self.access, now)
 
     def _expire(self, now: float) -> list[Command]:
         self._identity.leave()
-        return self._subscriptions.suspend(now) + self._subscriptions.publish_own(IDENTIFY, now)
+        return self._subscriptions.suspend(now) + self._subscriptions.publish_own(now)
 
 
 # Unbound methods, shared by all sessions: bound ones in each would make every session a cycle.

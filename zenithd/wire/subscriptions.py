@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -134,7 +135,8 @@ class Subscription(msgspec.Struct):
     """Whether the Sub that is being worked on asked for a confirmation."""
     recheck: bool = False
     """Rights changed while it was busy: check again when it is done."""
-    waiting: deque[Step] = msgspec.field(default_factory=deque)
+    waiting: deque[Step] | None = None
+    """Made when something waits: an empty one is larger than all the rest of a subscription."""
 
     @property
     def key(self) -> Key:
@@ -158,18 +160,33 @@ def failed(controller: str, topic: str, reasons: tuple[str, ...], confirm: bool)
 class Subscriptions:
     """All subscriptions of one connection. Every method returns what the connection has to do."""
 
+    __slots__ = (
+        "_access",
+        "_held",
+        "_own",
+        "_own_payload",
+        "_settings",
+        "_tickets",
+        "_timeouts",
+        "_working",
+        "references",
+        "waiting",
+    )
+
     def __init__(
         self,
         settings: SessionSettings,
         tickets: Tickets,
         timeouts: Timeouts,
-        own: Mapping[Key, Callable[[float], Any]],
+        own: Key,
+        own_payload: Callable[[float], Any],
     ) -> None:
-        """`own`: topics that the session serves itself, with what makes their payload at a time."""
+        """`own`: the topic that the session serves itself; `own_payload` makes its payload at a time."""
         self._settings = settings
         self._tickets = tickets
         self._timeouts = timeouts
         self._own = own
+        self._own_payload = own_payload
         self._access = NOBODY
         self._held: dict[Key, Subscription] = {}
         self._working: dict[int, Subscription] = {}
@@ -196,7 +213,7 @@ class Subscriptions:
         """A Sub of a topic that exists."""
         held = self._held.get((rule.controller, topic))
         if held is None:
-            held = Subscription(rule, topic, argument)
+            held = Subscription(rule, intern(topic), None if argument is None else intern(argument))
         elif held.stage in BUSY:
             if self.waiting >= self._settings.messages_waiting_max:
                 return failed(rule.controller, topic, (LIMITED,), confirm)
@@ -236,7 +253,7 @@ class Subscriptions:
         """Access has expired: data stops, what is held is remembered."""
         self._access = NOBODY
         commands: list[Command] = []
-        for held in [held for key, held in self._held.items() if key not in self._own]:
+        for held in [held for key, held in self._held.items() if key != self._own]:
             commands += self._advance(held, Outcome.EXPIRED, (AUTHORITY,), now)
         return commands
 
@@ -244,7 +261,7 @@ class Subscriptions:
         """A login or a change of rights: keep what is permitted, end the rest, resume what was suspended."""
         self._access = access
         commands: list[Command] = []
-        for held in [held for key, held in self._held.items() if key not in self._own]:
+        for held in [held for key, held in self._held.items() if key != self._own]:
             if not may_use(held.rule, access):
                 commands += self._advance(held, Outcome.ENDED, (AUTHORITY,), now)
             elif held.stage is Stage.SUSPENDED:
@@ -256,13 +273,15 @@ class Subscriptions:
                 held.recheck = True
         return commands
 
-    def publish_own(self, key: Key, now: float) -> list[Command]:
-        """Send the payload of one of the session's own topics, if it is held."""
-        if not self.holds(*key):
+    def publish_own(self, now: float) -> list[Command]:
+        """Send the payload of the session's own topic, if it is held."""
+        if not self.holds(*self._own):
             return []
-        return [Send(container.data_message(*key, self._own[key](now)))]
+        return [Send(container.data_message(*self._own, self._own_payload(now)))]
 
     def _wait(self, held: Subscription, step: Step) -> list[Command]:
+        if held.waiting is None:
+            held.waiting = deque()
         held.waiting.append(step)
         self.waiting += 1
         return []
@@ -281,9 +300,8 @@ class Subscriptions:
         return self._open(held, now)
 
     def _open(self, held: Subscription, now: float) -> list[Command]:
-        own = self._own.get(held.key)
-        if own is not None:
-            snapshot = Send(container.data_message(*held.key, own(now)))
+        if held.key == self._own:
+            snapshot = Send(container.data_message(*held.key, self._own_payload(now)))
             return [snapshot, *self._advance(held, Outcome.GRANTED, (), now)]
         seconds = self._issue(held, now)
         return [
@@ -317,6 +335,8 @@ class Subscriptions:
         commands: list[Command] = []
         if held.ticket:
             self._working.pop(held.ticket, None)
+            if not self._working:
+                self._working = {}  # one that was used keeps its room
             self._tickets.close(held.ticket)
             if outcome is Outcome.LATE and following is Stage.LIVE:
                 commands.append(Cancel(held.ticket))
@@ -369,6 +389,8 @@ class Subscriptions:
             commands += self._drop(held)
             if step.confirm:
                 commands.append(Send(container.unsubscribed(*held.key)))
+        if not held.waiting:
+            held.waiting = None
         return commands
 
     def _drop(self, held: Subscription) -> list[Command]:
@@ -380,6 +402,6 @@ class Subscriptions:
         if held.references:
             return []
         del self._held[held.key]
-        live = held.stage is Stage.LIVE and held.key not in self._own
+        live = held.stage is Stage.LIVE and held.key != self._own
         held.stage = Stage.GONE
         return [Unsubscribe(*held.key)] if live else []

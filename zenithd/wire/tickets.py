@@ -14,10 +14,16 @@ class Tickets:
     Most work is done long before its deadline, so closing only forgets the ticket.
     """
 
+    __slots__ = (
+        "_heap",
+        "_last",
+        "_open",
+    )
+
     def __init__(self) -> None:
         self._last = 0
         self._heap: list[tuple[float, int]] = []
-        self._open: set[int] = set()
+        self._open: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -30,13 +36,16 @@ class Tickets:
     def issue(self, deadline: float) -> int:
         """A new ticket whose work must be done by `deadline`, in monotonic seconds."""
         ticket = self.number()
-        self._open.add(ticket)
+        self._open[ticket] = None
         heapq.heappush(self._heap, (deadline, ticket))
         return ticket
 
     def close(self, ticket: int) -> None:
         """The work is done or given up; a ticket that is not open is ignored."""
-        self._open.discard(ticket)
+        self._open.pop(ticket, None)
+        if not self._open:
+            self._open, self._heap = {}, []  # used ones would keep their room, for each idle connection
+            return
         # Entries of closed tickets stay in the heap until they outnumber the open ones: then one pass over
         # all of them pays for as many closings.
         if len(self._heap) > 2 * len(self._open) + SLACK:
@@ -56,7 +65,7 @@ class Tickets:
         earliest = self.next_deadline()
         while earliest is not None and earliest <= now:
             ticket = heapq.heappop(self._heap)[1]
-            self._open.discard(ticket)
+            self._open.pop(ticket, None)
             found.append(ticket)
             earliest = self.next_deadline()
         return found

@@ -13,22 +13,25 @@ from zenithd.wire.settings import SessionSettings
 class Timeouts:
     """Seconds until an unanswered request or Sub is answered with `Operation.Timeout`."""
 
+    __slots__ = ("_configured", "_settings")
+
     def __init__(self, settings: SessionSettings) -> None:
         self._configured: dict[str, tuple[float, float]] = {}
         self.use(settings)
 
     def use(self, settings: SessionSettings) -> None:
         """Take changed defaults over; what the client configured stays."""
-        self._max = settings.timeout_seconds_max
-        self._defaults = (settings.action_timeout_seconds, settings.subscription_timeout_seconds)
+        self._settings = settings
 
     def action(self, controller: str) -> float:
         """For requests to a controller."""
-        return self._configured.get(controller, self._defaults)[0]
+        configured = self._configured.get(controller)
+        return self._settings.action_timeout_seconds if configured is None else configured[0]
 
     def subscription(self, controller: str) -> float:
         """For Subs to a controller."""
-        return self._configured.get(controller, self._defaults)[1]
+        configured = self._configured.get(controller)
+        return self._settings.subscription_timeout_seconds if configured is None else configured[1]
 
     def configure(self, controller: str, data: Any) -> Answer:
         """Set both time-outs of a controller; one that is omitted becomes the default again.
@@ -40,8 +43,10 @@ class Timeouts:
         if not isinstance(data, dict):
             return Answer(errors=(DATA_DESERIALISE,))
         try:
-            action = self._seconds(data.get("ActionTimeout"), self._defaults[0])
-            subscription = self._seconds(data.get("SubscriptionTimeout"), self._defaults[1])
+            action = self._seconds(data.get("ActionTimeout"), self._settings.action_timeout_seconds)
+            subscription = self._seconds(
+                data.get("SubscriptionTimeout"), self._settings.subscription_timeout_seconds
+            )
         except InvalidDate:
             return Answer(errors=(DATA_DESERIALISE,))
         self._configured[controller] = (action, subscription)
@@ -53,8 +58,9 @@ class Timeouts:
         if not isinstance(span, str):
             raise InvalidDate("a span is text")
         seconds = parse_span(span) / NANOSECONDS
-        if not 0 < seconds <= self._max:
-            raise InvalidDate(f"a time-out is above zero and at most {self._max} s")
+        seconds_max = self._settings.timeout_seconds_max
+        if not 0 < seconds <= seconds_max:
+            raise InvalidDate(f"a time-out is above zero and at most {seconds_max} s")
         return seconds
 
     def describe(self, controller: str) -> Answer:

@@ -8,7 +8,7 @@ import pytest
 
 from zenithd.domain.events import TradeReported
 from zenithd.domain.identifiers import InstrumentId
-from zenithd_prodigy.history import TRADE_IDS_PER_DAY, SimulatedPast, first_live_trade_id
+from zenithd_prodigy.history import TRADE_IDS_PER_DAY, PastOrigin, SimulatedPast, past_trade_ids
 from zenithd_prodigy.listings import COMPANIES, PRICE_SCALE, TICK_TABLE
 from zenithd_prodigy.tick_ladder import TickLadder
 from zenithd_prodigy.trading_day import day_end, day_start, trading_date_at
@@ -28,8 +28,8 @@ def at(text: str) -> int:
 NOON = at("2026-11-21T12:00:00")
 
 
-def past(end: int = NOON, days: int = 3, seed: int = 1) -> SimulatedPast:
-    return SimulatedPast(COMPANY, COMPANY.price, end, SYDNEY, days, seed)
+def past(end: int = NOON, days: int = 3, seed: int = 1, first_trade_id: int = 1) -> SimulatedPast:
+    return SimulatedPast(COMPANY, PastOrigin(end, COMPANY.price, days, seed, first_trade_id), SYDNEY)
 
 
 def trades_of(one: SimulatedPast, trading_date: date, share: float = 1.0) -> list[TradeReported]:
@@ -68,7 +68,9 @@ def test_ids_ascend_over_all_days_and_end_before_live_trading() -> None:
     ids = [trade.trade_id for day in one.dates for trade in trades_of(one, day)]
     assert ids[0] == 1
     assert all(earlier < later for earlier, later in pairwise(ids))
-    assert ids[-1] < first_live_trade_id(3) == one.first_trade_id(date(2026, 11, 22))
+    assert ids[-1] <= past_trade_ids(3)
+    later = past(first_trade_id=ids[-1] + 1)
+    assert [t.trade_id - ids[-1] for day in later.dates for t in trades_of(later, day)] == ids
 
 
 @pytest.mark.parametrize("end", ["2026-11-21T12:00:00", "2026-11-21T01:00:00", "2026-10-04T23:59:59"])
@@ -102,7 +104,8 @@ def test_at_midnight_there_is_no_today_yet() -> None:
 def test_the_past_ends_at_the_price_of_the_present() -> None:
     one = past()
     assert trades_of(one, one.today)[-1].price == COMPANY.price
-    assert SimulatedPast(COMPANY, 9_000, NOON, SYDNEY, 3, 1).walk(one.today)[-1].price == pytest.approx(9_000)
+    elsewhere = SimulatedPast(COMPANY, PastOrigin(NOON, 9_000, 3, 1), SYDNEY)
+    assert elsewhere.walk(one.today)[-1].price == pytest.approx(9_000)
 
 
 def test_a_day_goes_on_where_the_day_before_ended() -> None:
@@ -116,7 +119,7 @@ def test_a_day_goes_on_where_the_day_before_ended() -> None:
 
 def test_prices_are_steps_and_stay_within_reason() -> None:
     for company in COMPANIES:
-        one = SimulatedPast(company, company.price, NOON, SYDNEY, 20, 1)
+        one = SimulatedPast(company, PastOrigin(NOON, company.price, 20, 1), SYDNEY)
         for day in one.dates:
             for trade in one.trades(FIRST, LADDER, day, one.walk(day), 1.0):
                 assert LADDER.allows(trade.price)

@@ -7,7 +7,8 @@ import pytest
 
 from zenithd.domain.identifiers import InstrumentId
 from zenithd_prodigy import kept
-from zenithd_prodigy.kept import Kept, PastOrigin
+from zenithd_prodigy.history import PastOrigin
+from zenithd_prodigy.kept import Kept
 
 
 def test_nothing_is_kept_at_first(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_nothing_is_kept_at_first(tmp_path: Path) -> None:
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     instrument = InstrumentId("XS01.XSX")
-    state = Kept(date(2026, 1, 5), {instrument: 8_450}, {instrument: PastOrigin(1, 2, 3, 4)})
+    state = Kept(date(2026, 1, 5), {instrument: 8_450}, {instrument: PastOrigin(1, 2, 3, 4, 5)})
     kept.save(tmp_path, Kept())
     kept.save(tmp_path, state)
     assert kept.load(tmp_path) == state

@@ -145,6 +145,25 @@ async def test_a_later_start_goes_on(tmp_path: Path, autojump_clock: Clock) -> N
     assert not orders[0] & orders[1]
 
 
+async def test_after_a_crash_no_trade_id_is_used_again(tmp_path: Path, autojump_clock: Clock) -> None:
+    """Subscribers saw trades that the store never got, of some instruments every one."""
+    seen: dict[tuple[str, int], TradeReported] = {}
+    for crash in range(3):
+        memory = daemon(tmp_path, f"2026-01-05T12:0{crash}:00+11:00")
+        if crash == 1:
+            memory.known = {XS01: LastKnown(TODAY, 7, 8_000)}
+        async with run_source(Prodigy, ProdigyConfig(history_days=0, rate=10.0), memory):
+            await memory.wait_status(XSY, FeedStatus.ACTIVE)
+            await trio.sleep(3)
+        past = [trade for trades in memory.backfilled.values() for trade in trades]
+        live = [event for event in memory.events(TradeReported) if isinstance(event, TradeReported)]
+        assert len(live) > 100
+        assert memory.faults == []
+        for trade in past + live:
+            key = trade.instrument, trade.trade_id
+            assert seen.setdefault(key, trade) is trade
+
+
 async def test_a_new_object_goes_on_in_the_same_daemon(tmp_path: Path, autojump_clock: Clock) -> None:
     """As the supervisor does it after a crash."""
     memory = daemon(tmp_path)

@@ -94,6 +94,13 @@ def test_renumbered_trades_go_on_above_what_is_known() -> None:
     assert edit(loop, DAY, trade(5))[1:] == [trade(106)]
 
 
+def test_renumbered_trades_go_on_above_what_may_have_been_sent() -> None:
+    loop = Editor({XSX: ZoneInfo("UTC")}, renumber=True, loops=False, first_id=1_000)
+    begin(loop)
+    loop.learn(ABC, LastKnown(RECORDED_DAY, 100, 7))
+    assert edit(loop, DAY, trade(5), trade(9))[1:] == [trade(1_000), trade(1_004)]
+
+
 def test_renumbering_changes_nothing_that_ascends_anyway() -> None:
     loop = editor(renumber=True)
     loop.learn(ABC, None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,8 @@ async def fetch(records: Iterator[Record]) -> list[Record]:
 class TimedDaemon(MemoryDaemon):
     """Notes when batches arrive, and what was asked of it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, directory: Path | None = None) -> None:
+        super().__init__(directory=directory)
         self.arrivals: list[float] = []
         self.drains: list[int] = []
         self.declarations = 0
@@ -235,6 +236,22 @@ async def test_a_loop_begins_with_empty_books_and_ascending_ids(autojump_clock: 
     assert view.orders() == []
     assert view.security.trading_state is None
     assert daemon.arrivals == pytest.approx([0, 10, 10, 10, 20, 20, 20, 30, 30])
+
+
+async def test_a_loop_that_is_killed_gives_no_trade_id_twice(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """What was sent last is not stored: the next run does not know of it."""
+    given: list[int] = []
+    for known in (None, 2):
+        daemon = TimedDaemon(directory=tmp_path)
+        if known is not None:
+            daemon.known[ABC] = LastKnown(date(2026, 1, 2), known, 100)
+        with pytest.raises(Enough):
+            await play(ThreeTimes(at(0, trade(1, 0)), at(1, trade(3, 1))), daemon, loop=True)
+        given += daemon.trade_ids(ABC)
+    assert len(given) == 12
+    assert given == sorted(set(given))
 
 
 async def test_an_empty_recording_does_not_loop_for_ever(autojump_clock: MockClock) -> None:

@@ -7,7 +7,13 @@ records are known by shape only (`shapes`), so that this package needs nothing b
 
 from __future__ import annotations
 
-from zenithd.wire.translate.book import depth_changes, depth_snapshot, level_changes, level_snapshot
+from zenithd.wire.translate.book import (
+    depth_changes,
+    depth_records,
+    depth_snapshot,
+    level_changes,
+    level_snapshot,
+)
 from zenithd.wire.translate.charts import chart_records, daily_records, day_time, trading_date
 from zenithd.wire.translate.groups import Group, visible_data, visible_groups
 from zenithd.wire.translate.markets import brokers, feed_entry, market_state, tick_tables, trading_states
@@ -23,6 +29,7 @@ __all__ = [
     "daily_records",
     "day_time",
     "depth_changes",
+    "depth_records",
     "depth_snapshot",
     "feed_entry",
     "level_changes",

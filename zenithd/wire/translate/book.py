@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from zenithd.authority.access import View
 from zenithd.domain.instrument import Instrument
@@ -13,17 +13,24 @@ from zenithd.wire.translate.shapes import DepthChange, InstrumentView, Level, Le
 
 Payload = dict[str, Any]
 
+# An attribute of an enumeration costs as much as a dict look-up and a call on Python 3.11.
+_BID: Final = Side.BID
+
 
 def depth_snapshot(instrument_view: InstrumentView, view: View) -> list[Payload]:
     """Give the whole order book: a clear, then an add for each order."""
-    instrument = instrument_view.instrument
+    return depth_records([None, *instrument_view.orders()], instrument_view.instrument, view)
+
+
+def depth_records(orders: Iterable[Order | None], instrument: Instrument, view: View) -> list[Payload]:
+    """Give a part of an order book: an add for each order, a clear for None."""
     price_scale, quantity_scale = instrument.price_scale, instrument.quantity_scale
-    payload: list[Payload] = [{"O": "C"}]
-    payload += [
-        {"O": "A", "Order": _added_order(order, price_scale, quantity_scale, view)}
-        for order in instrument_view.orders()
+    return [
+        {"O": "C"}
+        if order is None
+        else {"O": "A", "Order": _added_order(order, price_scale, quantity_scale, view)}
+        for order in orders
     ]
-    return payload
 
 
 def depth_changes(changes: Iterable[DepthChange], instrument: Instrument, view: View) -> list[Payload]:
@@ -36,7 +43,7 @@ def depth_changes(changes: Iterable[DepthChange], instrument: Instrument, view: 
     payload: list[Payload] = []
     for change in changes:
         order = change.order
-        letter = change.op.value
+        letter = change.op.letter
         if order is None:
             payload.append({"O": letter})
         elif letter == "U":
@@ -53,7 +60,7 @@ def _added_order(order: Order, price_scale: int, quantity_scale: int, view: View
     price, quantity = order.price, order.quantity
     values: Payload = {
         "ID": order.order_id,
-        "Side": "Bid" if order.side is Side.BID else "Ask",
+        "Side": "Bid" if order.side is _BID else "Ask",
         "Price": price / DIVISORS[price_scale] if price_scale else price,
         "Position": order.position,
         "Quantity": quantity,
@@ -106,7 +113,7 @@ def level_changes(changes: Iterable[LevelChange], instrument: Instrument, view: 
     payload: list[Payload] = []
     for change in changes:
         level = change.level
-        letter = change.op.value
+        letter = change.op.letter
         if level is None:
             payload.append({"O": letter})
         elif letter == "U":
@@ -124,7 +131,7 @@ def _added_level(level: Level, price_scale: int, quantity_scale: int) -> Payload
     price = level.price
     values: Payload = {
         "ID": level.id,
-        "Side": "Bid" if level.side is Side.BID else "Ask",
+        "Side": "Bid" if level.side is _BID else "Ask",
         "Price": None if price is None else scaled(price, price_scale),
     }
     _put_level_state(values, level, quantity_scale)

@@ -45,8 +45,12 @@ def allows_text(allows: Allows) -> str:
 
 
 _AFFECTS: Final[dict[Affects, str]] = {Affects.PRICE: "Price", Affects.VOLUME: "Volume", Affects.VWAP: "VWAP"}
+_AFFECTS_TEXTS: Final = [
+    ",".join(name for flag, name in _AFFECTS.items() if flag.value & bits) or "None"
+    for bits in range(Affects.ALL.value + 1)
+]
 
 
 def affects_text(affects: Affects) -> str:
     """Write which statistics a trade counts in: `None`, or names; all of them are left unsaid instead."""
-    return ",".join(name for flag, name in _AFFECTS.items() if flag & affects) or "None"
+    return _AFFECTS_TEXTS[affects.value]

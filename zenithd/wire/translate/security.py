@@ -8,6 +8,7 @@ and rounded already.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
@@ -23,103 +24,85 @@ from zenithd.wire.translate.shapes import InstrumentView, MarketView
 from zenithd.wire.translate.symbols import legs
 
 Payload = dict[str, Any]
-Writer = Callable[[Any], Any]
+
+_LIMITED: Final = Visibility.LIMITED
+"""An attribute of an enumeration costs as much as a dict look-up and a call on Python 3.11."""
 
 
-class _Scales(msgspec.Struct, frozen=True):
-    price: int
-    quantity: int
+class _Unit(enum.Enum):
+    """In what a number of the record is: ticks, units of quantity, or the products of both."""
+
+    PRICE = enum.auto()
+    QUANTITY = enum.auto()
+    VALUE = enum.auto()
 
 
-def _price(scales: _Scales) -> Writer:
-    return _unit(scales.price)
-
-
-def _quantity(scales: _Scales) -> Writer:
-    return _unit(scales.quantity)
-
-
-def _value(scales: _Scales) -> Writer:
-    return _unit(scales.price + scales.quantity)
-
-
-def _unit(scale: int) -> Writer:
-    if scale == 0:
-        return _as_it_is
-    divisor = DIVISORS[scale]
-    return lambda ticks: None if ticks is None else ticks / divisor
-
-
-def _plain(scales: _Scales) -> Writer:
-    return _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _member(scales: _Scales) -> Writer:
-    return lambda member: member.value
-
-
-def _names(scales: _Scales) -> Writer:
-    return list
-
-
-def _prices_by_name(scales: _Scales) -> Writer:
-    return dict
+def _member(member: enum.Enum) -> Any:
+    return member.value
 
 
 class _Field(msgspec.Struct, frozen=True):
-    """How a dynamic field is written."""
+    """How a dynamic field is written: as it is, from a unit, or by `convert`."""
 
     wire: str
     group: Group
-    kind: Callable[[_Scales], Writer]
+    unit: _Unit | None = None
+    convert: Callable[[Any], Any] | None = None
 
 
 _FIELDS: Final[Mapping[str, _Field]] = {
-    "trading_state": _Field("TradingState", Group.STATE, _plain),
-    "open": _Field("Open", Group.PRICING, _price),
-    "high": _Field("High", Group.PRICING, _price),
-    "low": _Field("Low", Group.PRICING, _price),
-    "close": _Field("Close", Group.PRICING, _price),
-    "settlement": _Field("Settlement", Group.PRICING, _price),
-    "last": _Field("Last", Group.PRICING, _price),
-    "trend": _Field("Trend", Group.PRICING, _member),
-    "best_ask": _Field("BestAsk", Group.PRICING, _price),
-    "ask_count": _Field("AskCount", Group.DEPTH_TOTALS, _plain),
-    "ask_quantity": _Field("AskQuantity", Group.QUANTITIES, _quantity),
-    "ask_undisclosed": _Field("AskUndisclosed", Group.DEPTH_TOTALS, _plain),
-    "best_bid": _Field("BestBid", Group.PRICING, _price),
-    "bid_count": _Field("BidCount", Group.DEPTH_TOTALS, _plain),
-    "bid_quantity": _Field("BidQuantity", Group.QUANTITIES, _quantity),
-    "bid_undisclosed": _Field("BidUndisclosed", Group.DEPTH_TOTALS, _plain),
-    "number_of_trades": _Field("NumberOfTrades", Group.AGGREGATES, _plain),
-    "volume": _Field("Volume", Group.AGGREGATES, _quantity),
-    "value_traded": _Field("ValueTraded", Group.AGGREGATES, _value),
-    "vwap": _Field("VWAP", Group.AGGREGATES, _plain),
-    "auction_price": _Field("AuctionPrice", Group.AUCTION, _price),
-    "auction_quantity": _Field("AuctionQuantity", Group.AUCTION, _quantity),
-    "auction_remainder": _Field("AuctionRemainder", Group.AUCTION, _quantity),
-    "open_interest": _Field("OpenInterest", Group.ISSUE, _plain),
-    "share_issue": _Field("ShareIssue", Group.ISSUE, _plain),
-    "status_note": _Field("StatusNote", Group.STATE, _names),
-    "quotation_basis": _Field("QuotationBasis", Group.STATE, _names),
-    "extended": _Field("Extended", Group.EXTENDED, _prices_by_name),
+    "trading_state": _Field("TradingState", Group.STATE),
+    "open": _Field("Open", Group.PRICING, _Unit.PRICE),
+    "high": _Field("High", Group.PRICING, _Unit.PRICE),
+    "low": _Field("Low", Group.PRICING, _Unit.PRICE),
+    "close": _Field("Close", Group.PRICING, _Unit.PRICE),
+    "settlement": _Field("Settlement", Group.PRICING, _Unit.PRICE),
+    "last": _Field("Last", Group.PRICING, _Unit.PRICE),
+    "trend": _Field("Trend", Group.PRICING, convert=_member),
+    "best_ask": _Field("BestAsk", Group.PRICING, _Unit.PRICE),
+    "ask_count": _Field("AskCount", Group.DEPTH_TOTALS),
+    "ask_quantity": _Field("AskQuantity", Group.QUANTITIES, _Unit.QUANTITY),
+    "ask_undisclosed": _Field("AskUndisclosed", Group.DEPTH_TOTALS),
+    "best_bid": _Field("BestBid", Group.PRICING, _Unit.PRICE),
+    "bid_count": _Field("BidCount", Group.DEPTH_TOTALS),
+    "bid_quantity": _Field("BidQuantity", Group.QUANTITIES, _Unit.QUANTITY),
+    "bid_undisclosed": _Field("BidUndisclosed", Group.DEPTH_TOTALS),
+    "number_of_trades": _Field("NumberOfTrades", Group.AGGREGATES),
+    "volume": _Field("Volume", Group.AGGREGATES, _Unit.QUANTITY),
+    "value_traded": _Field("ValueTraded", Group.AGGREGATES, _Unit.VALUE),
+    "vwap": _Field("VWAP", Group.AGGREGATES),
+    "auction_price": _Field("AuctionPrice", Group.AUCTION, _Unit.PRICE),
+    "auction_quantity": _Field("AuctionQuantity", Group.AUCTION, _Unit.QUANTITY),
+    "auction_remainder": _Field("AuctionRemainder", Group.AUCTION, _Unit.QUANTITY),
+    "open_interest": _Field("OpenInterest", Group.ISSUE),
+    "share_issue": _Field("ShareIssue", Group.ISSUE),
+    "status_note": _Field("StatusNote", Group.STATE, convert=list),
+    "quotation_basis": _Field("QuotationBasis", Group.STATE, convert=list),
+    "extended": _Field("Extended", Group.EXTENDED, convert=dict),
 }
 
 SECURITY_FIELDS: Final = frozenset(_FIELDS)
 """The names of all dynamic fields."""
 
 
+Writer = tuple[str, int | None, Callable[[Any], Any] | None]
+"""Wire name; by what a number is divided; how else the value is written."""
+
+
 @cache
-def _writers(price_scale: int, quantity_scale: int, visibility: Visibility) -> dict[str, tuple[str, Writer]]:
-    """Wire name and writer of each visible dynamic field. As many entries as there are pairs of scales."""
-    groups = visible_groups(View(visibility))
-    scales = _Scales(price_scale, quantity_scale)
+def _writers(price_scale: int, quantity_scale: int, is_limited: bool) -> dict[str, Writer]:
+    """Writers of the visible dynamic fields. As many entries as there are pairs of scales."""
+    groups = visible_groups(View(Visibility.LIMITED if is_limited else Visibility.FULL))
+    scales = {
+        None: 0,
+        _Unit.PRICE: price_scale,
+        _Unit.QUANTITY: quantity_scale,
+        _Unit.VALUE: price_scale + quantity_scale,
+    }
     return {
-        name: (field.wire, field.kind(scales)) for name, field in _FIELDS.items() if field.group in groups
+        name: (field.wire, DIVISORS[scales[field.unit]] if scales[field.unit] else None, field.convert)
+        for name, field in _FIELDS.items()
+        if field.group in groups
     }
 
 
@@ -132,13 +115,21 @@ def security_diff(
     changed is visible: then there is nothing to send.
     """
     instrument = instrument_view.instrument
-    writers = _writers(instrument.price_scale, instrument.quantity_scale, view.visibility)
+    writers = _writers(instrument.price_scale, instrument.quantity_scale, view.visibility is _LIMITED)
     security = instrument_view.security
     diff: Payload = {}
     for name in changed:
         writer = writers.get(name)
-        if writer is not None:
-            diff[writer[0]] = writer[1](getattr(security, name))
+        if writer is None:
+            continue
+        wire, divisor, convert = writer
+        value = getattr(security, name)
+        if value is None:
+            diff[wire] = None
+        elif divisor is not None:
+            diff[wire] = value / divisor
+        else:
+            diff[wire] = value if convert is None else convert(value)
     if diff:
         if instrument.is_index:
             diff["IsIndex"] = True

@@ -13,12 +13,10 @@ from zenithd.domain.market_data import FeedStatus, Side, Trend
 
 
 class Op(Protocol):
-    """Kind of a change; its value is the letter of the short dialect (spec 1.5)."""
+    """Kind of a change; its letter is that of the short dialect (spec 1.5)."""
 
-    @property
-    def value(self) -> str:
-        """`A`, `U`, `R`, `C` or `I`."""
-        ...
+    letter: str
+    """`A`, `U`, `R`, `C` or `I`."""
 
 
 class Order(Protocol):

@@ -86,7 +86,7 @@ def symbol_changes(changes: Iterable[SymbolChange], view: View) -> list[Payload]
     """Give changes of a symbol list; adds and updates in full form, removals by Market and Code."""
     payload: list[Payload] = []
     for change in changes:
-        instrument, letter = change.instrument, change.op.value
+        instrument, letter = change.instrument, change.op.letter
         if letter == "R":
             symbol: Payload = {"Market": instrument.market, "Code": instrument.code}
         else:
