@@ -2,7 +2,7 @@
 
 Code that blocks the interpreter stops every task of a one-process daemon. It cannot be isolated, so it is
 made visible: a task beats in the loop, and a thread looks at the loop's stack when the beat stays out.
-Foreign code that keeps the interpreter's lock stops that thread too; then `faulthandler`, which needs no lock,
+Foreign code that keeps the interpreter's lock stops that thread too; then `faulthandler`, which needs none,
 writes the stack as it is.
 """
 

@@ -110,12 +110,17 @@ class Ledger:
         if known != content:
             raise Difference(f"{symbol}: trade id {trade['ID']} twice: {known} and {content}")
 
-    def compare(self, symbol: str, newest: int, trades: list[Message]) -> set[int]:
-        """Compare with the day's trades until `newest` as the server has them; returns the newly missing."""
+    def compare(self, symbol: str, newest: int, trades: list[Message], ended: float) -> set[int]:
+        """Compare with the day's trades until `newest` as the server has them; returns the newly missing.
+
+        Those seen before the end of the last connection must be there whatever their ids; of those seen
+        since, later ones than `newest` came after the question.
+        """
         for trade in trades:
             self.check(symbol, trade)
         there = {trade["ID"] for trade in trades}
-        missing = {each for each in self.seen_at[symbol] if each <= newest} - there
+        seen = {each for each, at in self.seen_at[symbol].items() if at <= ended or each <= newest}
+        missing = seen - there
         new = missing - self.missing[symbol]
         self.missing[symbol] = missing
         return new
@@ -213,7 +218,7 @@ def missing_trades(ledger: Ledger, mirror: Mirror, ended: float) -> tuple[int, f
         if len(mirror.initialised[symbol]) < 1:
             raise Difference(f"{symbol}: no I after the restart")
         newest = mirror.newest[symbol]
-        new = ledger.compare(symbol, newest, mirror.trades(symbol))
+        new = ledger.compare(symbol, newest, mirror.trades(symbol), ended)
         if symbol in MIXED:
             continue
         missing += len(new)

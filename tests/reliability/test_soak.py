@@ -30,7 +30,7 @@ def test_what_grows_is_found() -> None:
     steady = course_of([100_000 + n % 3 for n in range(40)], [20 + n % 2 for n in range(40)])
     assert judge(steady) == []
     leaking = course_of([100_000 + 500 * n for n in range(40)], [20] * 40)
-    assert judge(leaking) == ["memory grew by 8.0% over the second half"]
+    assert [problem.partition(" ")[0] for problem in judge(leaking)] == ["memory"]
     forgetful = course_of([100_000] * 40, [20 + n // 5 for n in range(40)])
     assert [problem.partition(" ")[0] for problem in judge(forgetful)] == ["descriptors"]
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from zenithd.bus.topic import Subscription
 
+NOTHING: deque[bytes] = deque(maxlen=0)
+"""What waits in an outbox that never had to wait: one for all, since most connections are idle."""
+
 WRITE_BYTES_MAX = 1 << 20
 """Most bytes offered to the kernel at once; more only costs copies of what it does not take."""
 
@@ -140,7 +143,7 @@ class Outbox:
         self.append: Callable[[bytes], None] = self.pending.append
         """The sink of a flowing outbox: a bound C method, so that a delivery is one call. For groups only;
         everybody else uses `put`."""
-        self.waiting: deque[bytes] = deque()
+        self.waiting = NOTHING
         self.bytes_waiting = 0
         self.bytes_taken = 0
         """Of those that waited; stands still while a reader is stalled."""
@@ -180,8 +183,7 @@ class Outbox:
         """Queue what the kernel did not take."""
         first = not self.waiting
         for start in range(0, len(data), WRITE_BYTES_MAX):
-            self.waiting.append(data[start : start + WRITE_BYTES_MAX])
-        self.bytes_waiting += len(data)
+            self._queue(data[start : start + WRITE_BYTES_MAX])
         if self.bytes_waiting > self.bytes_max and not self.diverted:
             self._lag()
         if first:
@@ -248,8 +250,7 @@ class Outbox:
                 self.statistics.resumed += 1
                 self.diverted = False
                 for frame in subscription.restart():
-                    self.waiting.append(frame)
-                    self.bytes_waiting += len(frame)
+                    self._queue(frame)
             if not self.stale and self.bytes_waiting == 0:
                 self._flow()
         if self.bytes_waiting == 0:
@@ -257,9 +258,14 @@ class Outbox:
 
     def _take_pending(self) -> None:
         for data in self.pending:
-            self.waiting.append(data)
-            self.bytes_waiting += len(data)
+            self._queue(data)
         self.pending.clear()
+
+    def _queue(self, data: bytes) -> None:
+        if self.waiting is NOTHING:
+            self.waiting = deque()
+        self.waiting.append(data)
+        self.bytes_waiting += len(data)
 
     def _flow(self) -> None:
         self.lagging = self.diverted = False

@@ -23,9 +23,9 @@ class PluginHostSettings(Section, frozen=True):
     silence_seconds_max: Annotated[
         float,
         about(
-            "Time a plugin that says it is Active, and of which somebody wants an instrument, may bring nothing"
-            " before its feed is Impaired and it is started again; set it where no market is ever quiet for so"
-            " long. 0: for ever.",
+            "Time a plugin that says it is Active, and of which somebody wants an instrument, may bring"
+            " nothing before its feed is Impaired and it is started again; set it where no market is ever"
+            " quiet for so long. 0: for ever.",
             ge=0,
             le=86_400,
         ),

@@ -75,7 +75,8 @@ class HistorySettings(Section, frozen=True):
     flush_seconds: Annotated[
         float,
         about(
-            "Time between writes of trades to disk: of what was sent, a crash or a power cut loses at most this"
+            "Time between writes of trades to disk: of what was sent, a crash or a power cut loses at most"
+            " this"
             " much and the write under way, and the next start says how many trades; raise it for disks that"
             " are slow.",
             ge=0.01,
