@@ -182,10 +182,12 @@ async def main():
         nursery.cancel_scope.cancel()
 
 async def hold_the_lock():
-    began, size = time.monotonic(), 10**6
-    while time.monotonic() - began < 1.0:  # one call of foreign code that lasts long enough
+    size, lasted = 10**6, 0.0
+    while lasted < 1.0:  # one call of foreign code that lasts long enough, each with the loop turning before
         size, began = size * 2, time.monotonic()
         sum(range(size))
+        lasted = time.monotonic() - began
+        await trio.sleep(0.3)
 
 trio.run(main)
 """

@@ -178,8 +178,9 @@ def test_faults_are_reported_and_touch_nobody_else(tmp_path: Path, fault: str) -
         with daemon.client() as client:
             client.log_in()
             client.subscribe("Depth!XS01.XSX")
-            wait_until(lambda: plugins(daemon)["faulty"]["state"] == "impaired")
-            assert reason in plugins(daemon)["faulty"]["reason"]
+            # One that never pauses may first be seen as too fast.
+            wait_until(lambda: reason in plugins(daemon)["faulty"]["reason"])
+            assert plugins(daemon)["faulty"]["state"] == "impaired"
             if "declare" in run:
                 assert feed_status(client) in ("Impaired", "Initialising", "Active")
             still_moving(client)

@@ -6,12 +6,14 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,8 @@ class Terminal:
             stderr=slave,
             env=environment,
             start_new_session=True,
+            # Whoever runs the tests in the background has had it ignored.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         os.close(slave)
         self.master = master
@@ -197,6 +201,7 @@ class Terminal:
 
     def read(self) -> bool:
         """Read what was written; False at the end."""
+        assert select.select([self.master], [], [], WAIT_SECONDS_MAX)[0], "it neither writes nor ends"
         try:
             data = os.read(self.master, 65536)
         except OSError:  # nobody has the terminal open any more

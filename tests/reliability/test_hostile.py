@@ -45,6 +45,8 @@ SHOWN = (
 )
 """Attacks whose limits show within a second."""
 
+ATTACKS_MAX = 8
+
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyDaemon]:
@@ -61,15 +63,27 @@ def attack(daemon: SteadyDaemon, name: str) -> None:
     )
 
 
+def attack_until_limited(daemon: SteadyDaemon, name: str) -> list[str]:
+    """Attack until the limit shows, a few times at most: a busy machine may not get far in a second.
+
+    Returns what did not show.
+    """
+    before = daemon.counters()
+    for _ in range(ATTACKS_MAX):
+        attack(daemon, name)
+        problems = limit_problems(name, limits_seen(before, daemon.counters()))
+        if not problems:
+            break
+    return problems
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_an_attack_meets_its_limit_and_healthy_readers_get_everything(
     daemon: SteadyDaemon, name: str
 ) -> None:
     readers = Readers(daemon, tls=False)
     try:
-        before = daemon.counters()
-        attack(daemon, name)
-        assert limit_problems(name, limits_seen(before, daemon.counters())) == []
+        assert attack_until_limited(daemon, name) == []
         seen = readers.phase()
         assert seen["trades"] > 0
         assert seen["faults"] == []
@@ -82,9 +96,7 @@ def test_an_attack_meets_its_limit_and_healthy_readers_get_everything(
 
 def test_tls_handshakes_that_take_too_long(tmp_path: Path) -> None:
     with SteadyDaemon(tmp_path, TIGHT, {}, tls=True) as daemon:
-        before = daemon.counters()
-        attack(daemon, "slow-handshakes")
-        assert limit_problems("slow-handshakes", limits_seen(before, daemon.counters())) == []
+        assert attack_until_limited(daemon, "slow-handshakes") == []
 
 
 def test_every_attack_has_a_named_limit() -> None:
