@@ -282,6 +282,7 @@ class _Run:
     async def _run_in_cell(self) -> None:
         """Run the source in a nursery of its own: the one above a task is within its reach."""
         async with trio.open_nursery() as cell:
+            self._left_its_cell = False
             cell.start_soon(self._run_guarded, name=f"plugin {self._source.name}")
         self._left_its_cell = cell.cancel_scope.cancelled_caught
 
