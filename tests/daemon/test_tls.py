@@ -198,15 +198,21 @@ def test_a_slow_reader_conflates_and_catches_up(tmp_path: Path) -> None:
             client.log_in()
             follower = Follower(client)
             follower.subscribe(("Depth", "Trades"))
-            wait_until(lambda: daemon.metric("zenithd_conflations_total") > 1000)
+            while len(follower.confirmed) < 2 * len(SYMBOLS):
+                follower.take(client.receive())
+            before = daemon.metric("zenithd_conflations_total")
+            wait_until(lambda: daemon.metric("zenithd_conflations_total") > before + 2000)
             quick.next_data("Depth!XS01.XSX")
-            while min(book.clears for book in follower.books.values()) < 2:
+            opened = {code: book.clears for code, book in follower.books.items()}
+            while any(book.clears == opened[code] for code, book in follower.books.items()):
                 follower.take(client.receive())
             for topic in sorted(follower.confirmed - {"Depth!XS01.XSX"}):
                 client.send(Controller="Market", Topic=topic, Action="Unsub")
 
             def unsubscribed() -> bool:
-                for _ in range(20):  # a reader that stops here would not be read from either
+                """Whoever stops reading is not read from either, so this reads as fast as it can."""
+                until = time.monotonic() + 0.2
+                while time.monotonic() < until:
                     follower.take(client.receive())
                 return daemon.metric("zenithd_subscriptions") == 2
 
