@@ -18,9 +18,9 @@ class Node:
         self.me = self
 
 
-@pytest.fixture
-def started() -> Iterator[SetAside]:
-    aside = SetAside(count_passes=1, growth_max=2.0)
+@pytest.fixture(params=[10_000_000])
+def started(request: pytest.FixtureRequest) -> Iterator[SetAside]:
+    aside = SetAside(count_passes=1, growth_max=2.0, objects_max=request.param)
     aside.start()
     yield aside
     gc.callbacks.remove(aside)
@@ -52,3 +52,17 @@ def test_what_dies_when_it_was_set_aside_is_found_after_growth() -> None:
     gc.collect()
     assert found() is None
     assert len(more) < gc.get_freeze_count()
+
+
+@pytest.mark.parametrize("started", [1000], indirect=True)
+@pytest.mark.usefixtures("started")
+def test_too_many_are_never_looked_at_again() -> None:
+    node = Node()
+    found = weakref.ref(node)
+    gc.collect()
+    del node
+    more = [[] for _ in range(2 * gc.get_freeze_count())]  # type: ignore[var-annotated]
+    for _ in range(3):
+        gc.collect()
+    assert found() is not None
+    assert gc.get_freeze_count() > len(more)

@@ -8,7 +8,7 @@ share one private epoll (elsewhere than on Linux: one waiting task each).
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -24,10 +24,10 @@ TASK_BLOCKED_SECONDS = 0.1
 
 
 class Run(Protocol):
-    """Frames published one after the other to the very same subscribers (`Group`)."""
+    """Frames published to the very same subscribers since the last round began (`Group`)."""
 
     def hand_over(self) -> None:
-        """Append them to the subscribers' outboxes, as one."""
+        """Append them to the subscribers' outboxes, as one, and mark those as dirty."""
         ...
 
 
@@ -48,11 +48,8 @@ class Flusher:
         self.monotonic = monotonic
         self.dirty: dict[Outbox, int] = {}
         """Outboxes with something pending (the values mean nothing)."""
-        self.touched: dict[object, Mapping[Outbox, int]] = {}
-        """Groups that were delivered to, each with its members' outboxes: they become dirty together when
-        the next round begins, once for however many frames."""
-        self.open_run: Run | None = None
-        """What was published last and may still grow; see `settle`."""
+        self.runs: list[Run] = []
+        """What was published and may still grow, oldest first; see `settle`."""
         self.statistics = FlushStatistics()
         self.outbox_statistics = OutboxStatistics()
         self._ring: list[Outbox] = []
@@ -69,8 +66,7 @@ class Flusher:
     def backlog(self) -> int:
         """Outboxes that still have to be visited."""
         self.settle()
-        touched = sum(map(len, self.touched.values()))
-        return len(self._ring) - self._position + len(self.dirty) + touched
+        return len(self._ring) - self._position + len(self.dirty)
 
     @property
     def blocked_outboxes(self) -> list[Outbox]:
@@ -85,10 +81,10 @@ class Flusher:
         """Append what was published so far to the outboxes.
 
         Must come before anything else is appended to an outbox, and before anybody joins, leaves or begins
-        anew: a run is older than all of that.
+        anew: the runs are older than all of that.
         """
-        run, self.open_run = self.open_run, None
-        if run is not None:
+        runs, self.runs = self.runs, []
+        for run in runs:
             run.hand_over()
 
     def flush(self) -> None:
@@ -120,22 +116,15 @@ class Flusher:
                 flush_all(ring[self._position : stop], self.outbox_statistics)
                 statistics.visits += stop - self._position
                 self._position = stop
-                if monotonic() >= deadline and (stop < end or self.dirty or self.touched or self.open_run):
+                if monotonic() >= deadline and (stop < end or self.dirty or self.runs):
                     return False
             self._position = 0
-            self._gather()
+            self.settle()
             if not self.dirty:
                 self._ring = []
                 return True
             self._ring = list(self.dirty)
             self.dirty.clear()
-
-    def _gather(self) -> None:
-        self.settle()
-        mark = self.dirty.update
-        for outboxes in self.touched.values():
-            mark(outboxes)
-        self.touched.clear()
 
     async def run(self) -> None:
         """Finish what `flush` leaves and wake blocked outboxes, until cancelled."""

@@ -84,7 +84,7 @@ class Group:
         self.members: list[Subscription] = []
         self.sinks: list[Sink] = []
         self.run: list[bytes] = []
-        """Frames delivered since another group had its turn."""
+        """Frames delivered and not yet in the members' outboxes."""
         self.outboxes: dict[Outbox, int] = {}
         """Outbox -> number of members here (one, unless a connection spells a topic in two ways)."""
         self.snapshot_frames: list[bytes] = []
@@ -102,17 +102,15 @@ class Group:
     def deliver(self, data: bytes) -> None:
         """Give a frame to all members, and have their outboxes flushed.
 
-        Makes no system call and cannot block. What is delivered to one group without a pause is joined
-        once for all of its members.
+        Makes no system call and cannot block. What is delivered to a group until the next round of the
+        flusher is joined once for all of its members.
         """
-        flusher = self.audience.topic.bus.flusher
-        if flusher.open_run is not self:
-            flusher.settle()
-            flusher.open_run = self
+        if not self.run:
+            self.audience.topic.bus.flusher.runs.append(self)
         self.run.append(data)
 
     def hand_over(self) -> None:
-        """Append the frames of the open run to every member's outbox (called by the flusher).
+        """Append the frames of the run to every member's outbox (called by the flusher).
 
         The loop is what a delivery costs: it has no condition, and a sink is a bound C method unless its
         reader lags.
@@ -122,7 +120,7 @@ class Group:
         for sink in self.sinks:
             sink(data)
         bus = self.audience.topic.bus
-        bus.flusher.touched[self] = self.outboxes
+        bus.flusher.dirty.update(self.outboxes)
         statistics = bus.statistics
         statistics.published += len(run)
         statistics.deliveries += len(run) * len(self.sinks)
