@@ -23,7 +23,7 @@ from zenithd.bench.native import CannotMeasure, compiled
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 """Every client's Sec-WebSocket-Key: that of RFC 6455 1.3, whose answer the reader knows."""
 
-_COUNTERS = 10
+_COUNTERS = 11
 _SUB_BITS = 6
 _BUCKETS = 64 << _SUB_BITS
 _SHARED_BYTES = 8 * (_COUNTERS + _BUCKETS)
@@ -63,6 +63,8 @@ class Counters(NamedTuple):
     """When the last connection was upgraded, of the monotonic clock."""
     latencies: int
     latency_max_ns: int
+    resets: int
+    """How often latencies were forgotten."""
 
 
 class Latency(NamedTuple):
@@ -186,8 +188,9 @@ class Reader:
 
     def reset(self) -> None:
         """Forget latencies."""
+        before = self.counters().resets
         self._say(b"r")
-        while self.counters().latencies:
+        while self.counters().resets == before:
             self._check()
             time.sleep(0.001)
 

@@ -46,7 +46,7 @@ enum { BUFFER = 1 << 20, SUB_BITS = 6, BUCKETS = 64 << SUB_BITS, EVENTS = 512 };
 
 struct shared {
     uint64_t connected, upgraded, frames, bytes, errors, closed, last_close, ready_ns;
-    uint64_t latency_count, latency_max;
+    uint64_t latency_count, latency_max, resets;
     uint64_t latency[BUCKETS];
 };
 
@@ -442,6 +442,7 @@ static void obey(char letter) {
     if (letter == 'r') {
         memset(shared->latency, 0, sizeof shared->latency);
         shared->latency_count = shared->latency_max = 0;
+        shared->resets++;
     } else if (letter == 'c') {
         connections_held = 0;
     } else if (letter == 's') {
