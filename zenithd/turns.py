@@ -92,6 +92,11 @@ class Turns:
         """Turns that wait for a later pass."""
         return sum(map(len, self._circle.values()))
 
+    def charge(self, seconds: float) -> None:
+        """Note what the turn under way costs elsewhere, such as the writing of what it has queued."""
+        self._use()
+        self._spend(seconds)
+
     async def call(self, owner: Hashable, function: Callable[[], T], charge: float = 0.0) -> T:
         """Call a function in a turn of `owner`: at once if there is room, else in a later pass.
 

@@ -177,3 +177,17 @@ def test_a_reader_that_takes_nothing_is_disconnected(tmp_path: Path) -> None:
             while 'zenithd_connections_closed_total{code="1008"}' not in daemon.get("/metrics")[1]:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+
+
+def test_one_topic_in_many_spellings_is_limited(demonstration: DaemonProcess) -> None:
+    with demonstration.client() as client, demonstration.client() as other:
+        client.log_in()
+        other.log_in()
+        spellings = ["Trades!XS01.XSX", *(f"Trades!XS01.{number}!XSX" for number in range(1, 8))]
+        for topic in spellings:
+            client.subscribe(topic)
+        assert client.refused("Trades!XS01.8!XSX") == "Limited"
+        other.subscribe("Trades!XS01.8!XSX")
+        client.subscribe("Trades!XS02.8!XSX")
+        client.send(Controller="Market", Topic=spellings[0], Action="Unsub")
+        client.subscribe("Trades!XS01.8!XSX")

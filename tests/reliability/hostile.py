@@ -25,7 +25,7 @@ import msgspec
 
 from tests.daemon.conftest import DaemonProcess
 from tests.reliability.hostile_attacks import ATTACKS
-from tests.reliability.lib_steady import SteadyDaemon, limits_seen
+from tests.reliability.lib_steady import SteadyDaemon, apart, limits_seen
 
 READERS, TOPICS_EACH, TOPICS = 60, 5, 20
 BEGIN_SECONDS = 1.5
@@ -37,6 +37,7 @@ TURNS = ("limits.turns_seconds", "zenithd_turns_postponed_total")
 MESSAGE_BYTES = ("limits.message_bytes_max", 'zenithd_connections_closed_total{code="1009"}')
 HANDSHAKE = ("server.handshake_seconds_max", 'zenithd_connections_refused_total{reason="slow_handshake"}')
 FAILED_LOGINS = ("limits.failed_logins_per_minute", 'zenithd_logins_total{result="limited"}')
+SPELLINGS = ("limits.spellings_per_topic_max", 'zenithd_rejects_total{code="Limited"}')
 INVALID = 'zenithd_rejects_total{code="Data.Deserialise"}'
 LIMITS = dict.fromkeys(ATTACKS, TURNS) | {
     "announced": MESSAGE_BYTES,
@@ -49,6 +50,8 @@ LIMITS = dict.fromkeys(ATTACKS, TURNS) | {
     "slow-frames": ("limits.idle_seconds", 'zenithd_connections_closed_total{code="1008"}'),
     "slow-heads": HANDSHAKE,
     "slow-handshakes": HANDSHAKE,
+    "spellings": SPELLINGS,
+    "symbol-lists": SPELLINGS,
     "tokens": FAILED_LOGINS,
     "unread": ("fanout.outbox_bytes_max", "zenithd_outbox_lagging_total"),
 }
@@ -98,7 +101,7 @@ class Readers:
     """The process of the healthy readers."""
 
     def __init__(self, daemon: DaemonProcess, *, tls: bool) -> None:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.reliability.lib_reader", daemon.address),
                 *(str(number) for number in (READERS, TOPICS_EACH, TOPICS)),
@@ -111,23 +114,23 @@ class Readers:
         self._line()
 
     def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
         if not line:
             raise RuntimeError("the healthy readers ended")
         return line
 
     def phase(self) -> dict[str, Any]:
         """End a phase: what was seen since the last one."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
         return dict(json.loads(self._line()))
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
 
 def run_attack(daemon: SteadyDaemon, readers: Readers, name: str, seconds: float, rounds: int) -> Outcome:
@@ -142,8 +145,8 @@ def run_attack(daemon: SteadyDaemon, readers: Readers, name: str, seconds: float
         before = daemon.counters()
         attacker = subprocess.Popen(
             [
-                *("nice", "-n", "10", sys.executable, "-m", "tests.reliability.hostile_attacks"),
-                *(name, daemon.address, str(seconds + BEGIN_SECONDS + 0.5)),
+                *(sys.executable, "-m", "tests.reliability.hostile_attacks", name),
+                *(daemon.address, str(seconds + BEGIN_SECONDS + 0.5)),
                 *(["--tls"] if name in TLS_ATTACKS else []),
             ],
             stdout=subprocess.PIPE,
@@ -169,6 +172,7 @@ def run_beside(folder: Path, name: str, seconds: float, rounds: int) -> Outcome:
     tls = name in TLS_ATTACKS
     with SteadyDaemon(folder, SECTIONS.get(name, {}), {}, tls=tls) as daemon:
         readers = Readers(daemon, tls=tls)
+        apart(daemon.process.pid, readers.process.pid)
         try:
             return run_attack(daemon, readers, name, seconds, rounds)
         finally:

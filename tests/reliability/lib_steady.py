@@ -17,6 +17,7 @@ import trustme
 
 from tests.daemon.conftest import DaemonProcess
 from tests.reliability.lib_steady_plugin import PASS_LIMITS
+from zenithd.bench.fanout import cores
 
 PLUGIN = "steady"
 ANSWER_SECONDS_MAX = 60.0
@@ -48,6 +49,14 @@ def configured(sections: Mapping[str, Mapping[str, Any]], steady: Mapping[str, A
 def _section(name: str, keys: Mapping[str, Any]) -> str:
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
     return f"[{name}]\n{lines}"
+
+
+def apart(daemon: int, readers: int) -> None:
+    """Give a daemon and those who measure it (process numbers) a processor each, as far as there are two."""
+    first, second = cores()
+    if first is not None and second is not None:
+        os.sched_setaffinity(daemon, {first})
+        os.sched_setaffinity(readers, {second})
 
 
 class SteadyDaemon(DaemonProcess):

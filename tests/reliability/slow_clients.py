@@ -10,6 +10,7 @@ back, are compared, and a line of JSON tells what was found.
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import sys
@@ -150,7 +151,9 @@ class SlowClient:
 
 
 def main(address: str, clients: str, each: str, topics: str, stall_seconds: str) -> None:
-    """Be slow until standard input ends."""
+    """Be slow until standard input ends, with what the others leave of the processors: elsewhere slow readers
+    have their own."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     names = [f"Depth!S{number:04}.LOAD" for number in range(1, int(topics) + 1)]
     slow = [
         SlowClient(address, [names[(first * int(each) + place) % len(names)] for place in range(int(each))])

@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from tests.reliability.lib_steady import SteadyDaemon
+from tests.reliability.lib_steady import SteadyDaemon, apart
 from zenithd.bench.reader import Client, Mode, Reader
 from zenithd.bench.whole import check_equal, clients
 from zenithd.tokens import TokenSigner, load_key
@@ -101,6 +101,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
         healthy = _healthy(token, plan.readers - plan.slow)
         port = int(daemon.address.rpartition(":")[2])
         with Reader(port, Mode.ZENITH, healthy) as reader:
+            apart(daemon.process.pid, reader.process.pid)
             reader.wait_upgraded()
             reader.wait_frames((plan.readers - plan.slow) * EACH)
             begin.touch()

@@ -46,10 +46,14 @@ def arrive(recording: whole.Recording, subscribers: int, per_second: int) -> Arr
             for index in range(subscribers)
         ]
         _warm_up(daemon, choices[:100])
-        memory, cpu = daemon.resident_bytes(), cpu_seconds(daemon.process.pid)
-        began = time.monotonic()
         clients = whole.clients(daemon.token, choices)
-        with Reader(daemon.port, Mode.ZENITH, clients, per_second=per_second, core=cores()[1]) as reader:
+        memory, cpu = daemon.resident_bytes(), cpu_seconds(daemon.process.pid)
+        with Reader(
+            daemon.port, Mode.ZENITH, clients, per_second=per_second, core=cores()[1], held=True
+        ) as reader:
+            began = time.monotonic()
+            reader.release_connections()
+            reader.release_subscriptions()
             reader.wait_frames(3 * subscribers, 60 + subscribers / 50)
             seconds = time.monotonic() - began
             cpu = cpu_seconds(daemon.process.pid) - cpu

@@ -237,6 +237,10 @@ class Topic:
             group = audience.groups[wire_topic] = Group(audience, wire_topic)
         return group
 
+    def spellings(self, outbox: Outbox) -> int:
+        """Number of spellings under which a connection holds the topic."""
+        return sum(outbox in group.outboxes for group in self.groups())
+
     def prune(self, group: Group) -> None:
         """Forget a group without members."""
         audience = group.audience

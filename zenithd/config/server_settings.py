@@ -140,6 +140,16 @@ class LimitSettings(Section, frozen=True):
             live=True,
         ),
     ] = 20_000
+    spellings_per_topic_max: Annotated[
+        int,
+        about(
+            "Spellings of one topic that one connection may hold at a time (XS01.XSX, XS01.XSX[], …): each is"
+            " framed by itself.",
+            ge=1,
+            le=10_000,
+            live=True,
+        ),
+    ] = 8
     requests_per_second: Annotated[
         float,
         about(
@@ -197,7 +207,7 @@ class LimitSettings(Section, frozen=True):
             le=10_000_000,
             live=True,
         ),
-    ] = 10_000
+    ] = 4_000
     nesting_max: Annotated[
         int,
         about(

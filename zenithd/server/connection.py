@@ -39,7 +39,7 @@ from zenithd.wire.commands import (
     Subscribe,
     Unsubscribe,
 )
-from zenithd.wire.errors import CloseCode
+from zenithd.wire.errors import LIMITED, CloseCode
 from zenithd.wire.long_lists import LongList, encode_long
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings
@@ -64,6 +64,8 @@ ANSWERS_MADE_MAX = 2
 """Of those, answers that are really worked on; what is made of them is held in memory meanwhile."""
 
 CLOSE_SECONDS_MAX = 5.0
+WRITING_SECONDS_PER_BYTE = 0.5e-9
+"""What the kernel takes to accept a byte, about."""
 """How long a peer may take to answer our close frame."""
 
 
@@ -374,7 +376,7 @@ class Connection:
         refusal: Refusal | None = None
         if held is not None:
             self._services.bus.send_snapshot(held)
-            self._services.flusher.soon(self.outbox)
+            self._pay_writing(held)
         else:
             refusal = self._open(command, key)
         self.execute(self.session.subscribed(command.ticket, refusal, trio.current_time()))
@@ -384,6 +386,9 @@ class Connection:
         opened = controller.open(command.rule.topic, command.argument, command.access)
         if isinstance(opened, Refusal):
             return opened
+        topic = self._services.bus.find(key[0], opened.topic)
+        if topic is not None and topic.spellings(self.outbox) >= self._services.limits.spellings_per_topic_max:
+            return Refusal((LIMITED,))
         self._register(key, opened)
         return None
 
@@ -402,6 +407,12 @@ class Connection:
             ended=self._topic_ended,
         )
         self._subscriptions[key] = subscription
+        self._pay_writing(subscription)
+
+    def _pay_writing(self, subscription: Subscription) -> None:
+        """Have a snapshot that was queued written, on account of who asked for it."""
+        size = sum(map(len, subscription.group.snapshot()))
+        self._services.turns.charge(size * WRITING_SECONDS_PER_BYTE)
         self._services.flusher.soon(self.outbox)
 
     def _unsubscribe(self, controller: str, topic: str) -> None:
