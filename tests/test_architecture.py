@@ -85,6 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sessions",
         "wire",
     },
+    "rest": {"authority", "plugin", "server"},
     "reloading": {"accounts", "config"},
     "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},
     "process": set(),

@@ -22,6 +22,7 @@ import trio
 from zenithd import __version__
 from zenithd.accounts import load_accounts
 from zenithd.authentication import Authentication, AuthenticationSettings
+from zenithd.authority.access import Access
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
 from zenithd.config import Config, ConfigError, unknown_sections
@@ -44,6 +45,7 @@ from zenithd.plugin.remote_history import PluginContext, RemoteHistory, build
 from zenithd.plugin_loading import load_plugins
 from zenithd.process import leave_behind, receive_signals, wait_stop_signal
 from zenithd.reloading import Reloader
+from zenithd.rest import Offers, RestServer
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
 from zenithd.server.services import Services
@@ -60,7 +62,7 @@ from zenithd.watchdog import Stall, Watchdog
 from zenithd.wire.codec import Codec
 from zenithd.wire.commands import Login
 from zenithd.wire.errors import SYMBOL_NOT_FOUND, with_suffix
-from zenithd.wire.scopes import TradingOverPlain
+from zenithd.wire.scopes import TradingOverPlain, may_operate
 from zenithd.wire.session import Session
 from zenithd.wire.settings import SessionSettings, Transport
 
@@ -143,10 +145,18 @@ class Daemon:
         self._settings = self._session_settings()  # one for all sessions
         self.tls = _make_tls(config)
         self.service_manager = of_this_process()
-        self.sources = Sources(plugins, self.markets, self.metrics, clock, self.http, self.state)
+        self.offers = Offers(
+            self._check_operator, __version__, lambda: self.config.plugin_host.call_seconds_max
+        )
+        self.sources = Sources(plugins, self.markets, self.metrics, clock, self.http, self.state, self.offers)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
         self.listener = Listener(
-            self.services, self._make_session, self.status.routes(), self.address_limits, self.tls
+            self.services,
+            self._make_session,
+            self.status.routes(),
+            self.address_limits,
+            self.tls,
+            RestServer(self.offers),
         )
         self.metrics.watch(self.bus, self.flusher)
         self._reloading: Reloader | None = None
@@ -185,6 +195,12 @@ class Daemon:
         """End the subscriptions of an instrument that is gone."""
         for kind in ("Depth", "Levels", "Security", "Trades"):
             self.bus.end("Market", f"{kind}!{instrument}", with_suffix(SYMBOL_NOT_FOUND, instrument))
+
+    async def _check_operator(self, header: str, peer: Peer) -> Access | None:
+        policy = TradingOverPlain(self.config.server.trading_over_plain)
+        if not may_operate(secure=peer.secure, loopback=peer.is_loopback, policy=policy):
+            return None
+        return await self.authentication.check_operator(header, peer)
 
     # Plugins
 

@@ -6,6 +6,7 @@ immediate, a password that was right before too.
 
 from __future__ import annotations
 
+import base64
 from functools import partial
 from typing import Any
 
@@ -100,6 +101,22 @@ class Authentication:
         request = LoginRequest(kind=LoginKind.TOKEN, provider=provider, access_token=token)
         return await self.check(request, peer)
 
+    async def check_operator(self, header: str, peer: Peer) -> Access | None:
+        """Check the Authorization header of a REST request: HTTP Basic, or a bearer token; None: refused."""
+        scheme, _, text = header.strip().partition(" ")
+        if scheme.lower() == "basic":
+            user, password = _basic_credentials(text)
+            request = LoginRequest(kind=LoginKind.OWNER, provider=BASIC, user_name=user, password=password)
+        elif scheme.lower() == BEARER.lower():
+            request = LoginRequest(kind=LoginKind.TOKEN, provider=BEARER, access_token=text.strip())
+        else:
+            return None
+        login = await self.check(request, peer)
+        if login is None:
+            return None
+        scopes = login.access.scopes if login.scopes is None else login.access.scopes & login.scopes
+        return msgspec.structs.replace(login.access, scopes=scopes)
+
     async def _check(self, request: LoginRequest, peer: Peer) -> Login | None:
         if request.kind is LoginKind.TOKEN and request.provider == BEARER:
             return self._by_token(request.access_token, peer)
@@ -178,3 +195,12 @@ class Authentication:
             expires_at=issued.expiry,
             expires_in=(issued.expiry - now) / 1e9,
         )
+
+
+def _basic_credentials(text: str) -> tuple[str | None, str | None]:
+    """User and password of HTTP Basic (RFC 7617); None where it is none."""
+    try:
+        user, colon, password = base64.b64decode(text.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None, None
+    return (user, password) if colon else (None, None)

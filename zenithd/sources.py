@@ -15,6 +15,7 @@ from zenithd.markets.context import SourceContext
 from zenithd.markets.directory import Markets
 from zenithd.markets.feed import SourceFeed
 from zenithd.metrics import Metrics
+from zenithd.plugin.http import HttpOffers
 from zenithd.plugin.interfaces import Clock, MarketSource
 from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
@@ -38,6 +39,7 @@ class Sources:
         clock: Clock,
         http: httpx2.AsyncClient,
         state: Path,
+        offers: HttpOffers,
     ) -> None:
         self._plugins = plugins
         self._markets = markets
@@ -45,6 +47,7 @@ class Sources:
         self._clock = clock
         self._http = http
         self._state = state
+        self._offers = offers
         self.brought: list[Brought[MarketSource[Any]]] = plugins.market_sources()
         self.feeds: dict[str, SourceFeed] = {
             brought.name: markets.add_source(brought.name) for brought in self.brought
@@ -77,6 +80,7 @@ class Sources:
                 self._http,
                 generator,
                 self._state / "plugins" / brought.plugin.name,
+                self._offers,
             )
             return brought.implementation(brought.config, context)
 
@@ -92,6 +96,8 @@ class Sources:
         """The supervisor tells how a source runs: its feeds follow, whatever the source said of them."""
         feed = self.feeds[brought.name]
         self._report(brought, status)
+        if status.state not in (PluginState.INITIALISING, PluginState.ACTIVE):
+            self._offers.withdraw(brought.name)
         if status.state is PluginState.IMPAIRED:
             feed.impaired(status.reason)
         elif status.state is PluginState.INITIALISING:

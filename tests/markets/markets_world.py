@@ -33,6 +33,7 @@ from zenithd.history.store import HistorySettings, HistoryStore
 from zenithd.markets.context import SourceContext
 from zenithd.markets.directory import Markets, MarketSettings
 from zenithd.metrics import Metrics
+from zenithd.plugin.http import HttpRoute
 from zenithd.supervisor import Attempt
 from zenithd.testing import FakeClock
 from zenithd.wire.codec import Encoding, codecs
@@ -46,6 +47,14 @@ SECOND = 10**9
 EVERYTHING = Access(user="all", grants=(MarketGrant("*", View(brokers=True, cross_references=True)),))
 CODEC = codecs(64)[Encoding.JSON]
 LOG = structlog.stdlib.get_logger("test")
+
+
+class NoOffers:
+    """Where nobody asks for routes."""
+
+    def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None: ...
+
+    def withdraw(self, owner: str) -> None: ...
 
 
 class InLoop:
@@ -160,7 +169,17 @@ class World:
         attempt = Attempt(number, lambda: None)
         http = httpx2.AsyncClient()
         directory = self._folder / name
-        return SourceContext(name, feed, attempt, self.history, self.clock, http, random.Random(1), directory)
+        return SourceContext(
+            name,
+            feed,
+            attempt,
+            self.history,
+            self.clock,
+            http,
+            random.Random(1),
+            directory,
+            NoOffers(),
+        )
 
     async def run(self, nursery: trio.Nursery) -> None:
         """Start the services as the composition root does."""

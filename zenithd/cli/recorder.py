@@ -20,6 +20,7 @@ from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeReported
 from zenithd.domain.identifiers import InstrumentId, MarketId, split_instrument
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
+from zenithd.plugin.http import HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown, MarketSource, PluginConfig
 from zenithd.plugin.loaded import Brought, PluginState, SourceStatus
 from zenithd.recording import RecordingWriter
@@ -179,6 +180,9 @@ class RecordingContext:
         """Nothing is known."""
         await trio.lowlevel.checkpoint()
         return None
+
+    def serve_http(self, routes: Sequence[HttpRoute]) -> None:
+        """Nothing is served while recording."""
 
     async def backfill(
         self, instrument: InstrumentId, trading_date: date, trades: Sequence[TradeReported]

@@ -12,7 +12,16 @@ MarketPattern = Annotated[str, Meta(extra_json_schema={"format": "market-pattern
 """A market code in which one `*` stands for anything: `XSX`, `XSX*`, `*[Delayed]`."""
 
 
-Scope = Literal["Zenith/Market", "Zenith/News", "Zenith/Trading", "Zenith/OrderPad", "Zenith/Authorise"]
+Scope = Literal[
+    "Zenith/Market",
+    "Zenith/News",
+    "Zenith/Trading",
+    "Zenith/OrderPad",
+    "Zenith/Authorise",
+    "Prodigy/Exchange",
+    "Prodigy/Symbol",
+    "Prodigy/Control",
+]
 
 
 class UserSettings(Section, frozen=True):

@@ -17,6 +17,7 @@ from zenithd.domain.market_data import FeedStatus
 from zenithd.history.store import HistoryStore
 from zenithd.markets.declarations import check_past
 from zenithd.markets.feed import Past, SourceFeed
+from zenithd.plugin.http import HttpOffers, HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown
 from zenithd.supervisor import Attempt
 
@@ -34,6 +35,7 @@ class SourceContext:
         http: httpx2.AsyncClient,
         generator: random.Random,
         directory: Path,
+        offers: HttpOffers,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -46,6 +48,7 @@ class SourceContext:
         self._attempt = attempt
         self._history = history
         self._directory = directory
+        self._offers = offers
 
     @property
     def directory(self) -> Path:
@@ -76,6 +79,11 @@ class SourceContext:
         self._check()
         self._attempt.activity += 1
         self._feed.set_status(market, status, reason)
+
+    def serve_http(self, routes: Sequence[HttpRoute]) -> None:
+        """Serve REST for operators until this run is over."""
+        self._check()
+        self._offers.offer(self.name, routes)
 
     def _check(self) -> None:
         """A source that was left behind must not disturb its successor."""

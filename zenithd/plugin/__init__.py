@@ -121,6 +121,7 @@ it. docs/plugin-authoring.md has everything in the order in which one needs it.
 from __future__ import annotations
 
 from zenithd.plugin.hookspecs import hookimpl
+from zenithd.plugin.http import HttpAnswer, HttpParameter, HttpRequest, HttpRoute
 from zenithd.plugin.interfaces import (
     API_VERSION,
     Authenticator,
@@ -167,6 +168,10 @@ __all__ = [
     "Credentials",
     "HistorySource",
     "HistorySourceContext",
+    "HttpAnswer",
+    "HttpParameter",
+    "HttpRequest",
+    "HttpRoute",
     "Identity",
     "Item",
     "JoinRules",

@@ -18,6 +18,7 @@ from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import Bar, FeedStatus
+from zenithd.plugin.http import HttpRoute
 
 API_VERSION = 1
 """Version of this interface. A plugin module says `API_VERSION = 1`; another number is refused."""
@@ -124,6 +125,16 @@ class MarketSourceContext(Protocol):
 
     async def last_known(self, instrument: InstrumentId) -> LastKnown | None:
         """What the store knows of the instrument, None at the first start."""
+        ...
+
+    def serve_http(self, routes: Sequence[HttpRoute]) -> None:
+        """Serve REST for operators on the daemon's port, until this run of the source is over.
+
+        Replaces what was served before.
+
+        Raises:
+            ValueError: another plugin serves the same, or a route is named twice.
+        """
         ...
 
     async def backfill(

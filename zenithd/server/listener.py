@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 import trio
@@ -56,6 +56,20 @@ class Opening(NamedTuple):
     """By the Authorization header."""
 
 
+class Rest(Protocol):
+    """Serves what needs more than a page: see `zenithd.rest`."""
+
+    def claims(self, path: str) -> bool:
+        """True if a request of this path is for it."""
+        ...
+
+    async def serve(
+        self, transport: trio.abc.Stream, plain: trio.socket.SocketType, head: Head, peer: Peer
+    ) -> None:
+        """Answer the request that begins with `head`, and those that follow on the connection."""
+        ...
+
+
 class Listener:
     """The open port, and every connection made to it."""
 
@@ -66,6 +80,7 @@ class Listener:
         routes: dict[str, Route],
         address_limits: AddressLimits,
         tls: Tls | None,
+        rest: Rest | None = None,
     ) -> None:
         self.connections: set[Connection] = set()
         self._services = services
@@ -80,6 +95,7 @@ class Listener:
             for path, route in routes.items()
         }
         self._tls = tls
+        self._rest = rest
         self._address_limits = address_limits
         self._arrivals = Arrivals()
         self._emptied = trio.Event()
@@ -142,6 +158,9 @@ class Listener:
         peer = peer_of(head, address, self._tls is not None, settings.trusted_proxies)
         if head.is_websocket and head.path == WEBSOCKET_PATH:
             return await self._consider(socket_stream, transport, head, peer)
+        if self._rest is not None and self._rest.claims(head.path):
+            await self._rest.serve(transport, socket_stream.socket, head, peer)
+            return None
         page = await in_a_turn(partial(respond, head, peer, self._routes))
         await _answer(transport, page, body=head.method != "HEAD")
         return None

@@ -24,6 +24,7 @@ from zenithd.domain.market_data import FeedStatus, Side
 from zenithd.market.changes import SourceFault
 from zenithd.market.venue import VenueMarket
 from zenithd.market.view import InstrumentView
+from zenithd.plugin.http import HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown, MarketSource, MarketSourceContext, PluginConfig
 from zenithd.testing.beside import nursery_beside
 from zenithd.testing.clock import FakeClock
@@ -81,6 +82,7 @@ class MemoryDaemon:
         self.gaps = 0
         self.backfilled: dict[tuple[InstrumentId, date], list[TradeReported]] = {}
         self.known: dict[InstrumentId, LastKnown] = {}
+        self.routes: tuple[HttpRoute, ...] = ()
         self.publishing = 0
         self._changed = trio.Event()
         self._held: trio.Event | None = None
@@ -145,6 +147,11 @@ class MemoryDaemon:
         """Answer from `known`."""
         await trio.lowlevel.checkpoint()
         return self.known.get(instrument)
+
+    def serve_http(self, routes: Sequence[HttpRoute]) -> None:
+        """Keep the routes in `routes`."""
+        self.routes = tuple(routes)
+        self._tell()
 
     async def backfill(
         self, instrument: InstrumentId, trading_date: date, trades: Sequence[TradeReported]

@@ -50,12 +50,18 @@ def parse_scopes(names: Iterable[str]) -> frozenset[str]:
 def granted_scopes(
     scopes: frozenset[str], *, secure: bool, loopback: bool, policy: TradingOverPlain
 ) -> frozenset[str]:
-    """What of a user's scopes this connection may have.
+    """What of a user's scopes this connection may have; those of other interfaces are not for it.
 
     `secure`: TLS, by us or by a trusted proxy. `loopback`: the client is on this machine.
     """
+    scopes &= SCOPES
     if secure or policy is TradingOverPlain.ALWAYS:
         return scopes
     if loopback and policy is TradingOverPlain.LOOPBACK:
         return scopes
     return scopes - TRADING_SCOPES
+
+
+def may_operate(*, secure: bool, loopback: bool, policy: TradingOverPlain) -> bool:
+    """True if operators may be let in over this connection: the same rule as for trading."""
+    return TRADING in granted_scopes(TRADING_SCOPES, secure=secure, loopback=loopback, policy=policy)

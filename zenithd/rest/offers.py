@@ -1,0 +1,63 @@
+"""Which routes are offered now, by whom, and the application that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from litestar import Litestar
+
+from zenithd.plugin.http import HttpRoute
+from zenithd.rest.application import DOCS_PATH, Authorise, application
+
+
+class Offers:
+    """The routes of all plugins. The application is made anew when they change."""
+
+    def __init__(self, authorise: Authorise, version: str, seconds_max: Callable[[], float]) -> None:
+        self._authorise = authorise
+        self._version = version
+        self._seconds_max = seconds_max
+        self._offered: dict[str, tuple[HttpRoute, ...]] = {}
+        self._application: Litestar | None = None
+
+    def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None:
+        """Serve these routes for a plugin, in the place of those that it offered before.
+
+        Raises:
+            ValueError: another plugin serves one of them, or one is named twice.
+        """
+        taken = {
+            (route.method, route.path): other
+            for other, offered in self._offered.items()
+            for route in offered
+            if other != owner
+        }
+        for route in routes:
+            key = (route.method, route.path)
+            if key in taken:
+                raise ValueError(f"{route.method} {route.path} is served by {taken[key]}")
+            taken[key] = f"{owner} already"
+        self._offered[owner] = tuple(routes)
+        self._application = None
+
+    def withdraw(self, owner: str) -> None:
+        """The plugin is down: its routes are gone until it offers them again."""
+        if self._offered.pop(owner, None) is not None:
+            self._application = None
+
+    def claims(self, path: str) -> bool:
+        """True if a request of this path is for REST."""
+        first = path.split("/", 2)[1:2]
+        return bool(first) and first[0] in self._first_segments()
+
+    def _first_segments(self) -> set[str]:
+        used = {route.path.split("/", 2)[1] for offered in self._offered.values() for route in offered}
+        return used | {DOCS_PATH.strip("/")} if used else used
+
+    @property
+    def application(self) -> Litestar:
+        """What serves the routes that are offered now."""
+        if self._application is None:
+            routes = [route for offered in self._offered.values() for route in offered]
+            self._application = application(routes, self._authorise, self._version, self._seconds_max)
+        return self._application
