@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tokens": {"config", "files"},
     "accounts": {"config", "files", "tokens", "authority"},
     "clock": set(),
+    "journal": {"domain", "files"},
     "recording": {"domain"},
     "history": {"domain", "market", "plugin"},
     "bus": {"wire"},

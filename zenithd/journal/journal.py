@@ -1,0 +1,425 @@
+"""The journal as the daemon uses it: nothing here blocks the loop; what was acknowledged is on the disk.
+
+Group commit: while the store's thread commits, what producers bring gathers, and is the next commit. A
+producer is woken when its commit is on the disk. One that brings more than fits into what gathers waits for
+room, in the order of arrival.
+
+A commit that fails, or lasts longer than `commit_seconds_max`, makes the journal refuse (see `states`).
+Nothing is assumed of what that commit was to write: its producers are told that it may or may not be there.
+The store is then opened again until its end shows that all that was acknowledged is there; records of the
+failed commit may be there as well, so whoever derives a state from the journal reads on from where it was.
+
+A producer that is cancelled while it waits leaves its entries: they may be written or not, but all of one
+append or none, and never with a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import msgspec
+import structlog
+import trio
+
+from zenithd.journal import reading
+from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.record import (
+    Appended,
+    Conflict,
+    Entry,
+    Gap,
+    InvalidEntry,
+    Outcome,
+    Snapshot,
+    check_name,
+)
+from zenithd.journal.states import TRANSITIONS, Happening, State
+from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused
+from zenithd.journal.streams import Streams
+from zenithd.journal.thread import Reply, StoreThread, Thread
+from zenithd.journal.writer import Append, Writer
+
+CLOSE_SECONDS_MAX = 10.0
+"""How long closing waits for the disk."""
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the journal works."""
+
+    commit_records_max: int = 4_096
+    """Most records of one commit, and so of one append."""
+    commit_bytes_max: int = 4_194_304
+    """Most bytes of bodies of one commit, and so of one append."""
+    commit_seconds_max: float = 30.0
+    """A commit that lasts longer counts as failed."""
+    retry_seconds: float = 1.0
+    """Between attempts to open a store that failed."""
+    snapshots_kept: int = 3
+    """Of each name."""
+    snapshot_bytes_max: int = 268_435_456
+    """Most bytes of a snapshot's state."""
+
+
+class JournalRefuses(Exception):
+    """Nothing was acknowledged. The text says why; `may_be_written` whether it can be there all the same.
+
+    Blame: the disk, the server or the operator. Nobody may act on such an append as if it were written.
+    """
+
+    def __init__(self, reason: str, *, may_be_written: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.may_be_written = may_be_written
+
+
+class JournalStatistics(msgspec.Struct):
+    """Plain counters, for whoever looks."""
+
+    records: int = 0
+    """Appended since the start."""
+    commits: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+    conflicts: int = 0
+    refused: int = 0
+    """Appends that the store was at fault of."""
+    failures: int = 0
+    """Commits and attempts to open that failed."""
+    waits: int = 0
+    """Appends that waited for room."""
+
+
+class _Gathering:
+    """What will be the next commit."""
+
+    __slots__ = ("appends", "bytes", "done", "may_be_written", "reason", "records", "taken")
+
+    def __init__(self) -> None:
+        self.appends: list[Append] = []
+        self.records = 0
+        self.bytes = 0
+        self.taken = trio.Event()
+        """No more can be added."""
+        self.done = trio.Event()
+        """Every append has its outcome, or the reason why there is none."""
+        self.reason = ""
+        self.may_be_written = False
+
+
+class Journal(Streams):
+    """One journal in one store. `open`, then `run` until cancelled.
+
+    Attributes:
+        state: what is done with appends; `reason` says why they are refused.
+        head: the end of what is acknowledged; other tasks read no further.
+        on_commit: told of each commit: seconds it took.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: JournalSettings | None = None,
+        thread: Thread | None = None,
+        reading_thread: Thread | None = None,
+    ) -> None:
+        super().__init__(store.reader, reading_thread or StoreThread("journal reading"))
+        self.settings = settings or JournalSettings()
+        self.reason = "the journal is not open"
+        self.statistics = JournalStatistics()
+        self.on_commit: Callable[[float], None] | None = None
+        self._store = store
+        self._thread: Thread = thread or StoreThread("journal")
+        self._writer: Writer | None = None
+        self._gathering = _Gathering()
+        self._under_way: tuple[_Gathering, Reply[Head]] | None = None
+        self._wake = trio.Event()
+        self._queue = trio.StrictFIFOLock()
+        self._queued = 0
+        self._names: set[str] = set()
+
+    # Life
+
+    async def open(self) -> None:
+        """Open the store and read its end. One that fails leaves the journal refusing; `run` tries again.
+
+        Raises:
+            StoreRefused: the operator has to do something first.
+        """
+        if self.state is not State.CLOSED:
+            raise RuntimeError("the journal is open already")
+        try:
+            await self._open()
+        except StoreFault as error:
+            self._happens(Happening.FAILED, str(error))
+        except Damaged as error:
+            self._happens(Happening.FOUND_DAMAGE, str(error))
+
+    async def _open(self) -> None:
+        reply = self._thread.start(self._open_store)
+        with trio.CancelScope(shield=True):  # what it opens must be known, to be closed
+            writer = await reply.wait()
+        acknowledged = self.head
+        if (
+            acknowledged.position
+            and not await self._thread.start(lambda: _holds(writer.reader, acknowledged)).wait()
+        ):
+            raise StoreFault(
+                f"records up to {acknowledged.position} were acknowledged and are not there: the store ends"
+                f" at {writer.head.position}; restore a backup"
+            )
+        self.head = writer.head
+        self._happens(Happening.OPENED, "")
+        self._tell_readers()
+
+    def _open_store(self) -> Writer:
+        self._close_store()
+        self._store.open()
+        with ExitStack() as opened:
+            opened.callback(self._store.close)
+            self._writer = Writer(self._store)
+            opened.pop_all()
+        return self._writer
+
+    def _close_store(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        self._store.close()
+
+    async def run(self) -> None:
+        """Commit what gathers until cancelled; then commit the rest and close."""
+        try:
+            while True:
+                if self.state is State.SERVING:
+                    await self._wake.wait()
+                    self._wake = trio.Event()
+                    await self._commit()
+                elif self.state is State.REFUSING:
+                    await trio.sleep(self.settings.retry_seconds)
+                    await self._try_again()
+                else:
+                    await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
+                await self._close()
+
+    async def _try_again(self) -> None:
+        if self._under_way is not None:  # it lasted too long; nothing else runs before it has ended
+            await self._under_way[1].ended.wait()
+            self._under_way = None
+        try:
+            await self._open()
+        except (StoreFault, StoreRefused) as error:
+            self._happens(Happening.FAILED, str(error))
+        except Damaged as error:
+            self._happens(Happening.FOUND_DAMAGE, str(error))
+
+    async def _close(self) -> None:
+        try:
+            if self._under_way is not None:
+                gathered, reply = self._under_way
+                await reply.ended.wait()
+                await self._settle(gathered, reply)
+            if self.state is State.SERVING and self._gathering.appends:
+                await self._commit()
+        finally:
+            self._happens(Happening.CLOSED, "the journal is closed")
+            self._reading_thread.start(self._close_reader)
+            self._reading_thread.stop()
+            closed = self._thread.start(self._close_store)
+            self._thread.stop()
+        await closed.wait()
+
+    def _happens(self, happening: Happening, reason: str) -> None:
+        """Change the state; whoever gathers or waits for room is told."""
+        before = self.state
+        self.state = TRANSITIONS[before, happening]
+        if happening in (Happening.FAILED, Happening.FOUND_DAMAGE):
+            self.statistics.failures += 1
+            if before is not self.state or reason != self.reason:
+                _log.error("journal refuses", reason=reason, position=self.head.position)
+        elif happening is Happening.OPENED and before is State.REFUSING:
+            _log.info("journal works again", position=self.head.position)
+        self.reason = reason
+        if self.state is not State.SERVING:
+            gathering, self._gathering = self._gathering, _Gathering()
+            gathering.taken.set()
+            self._refuse(gathering)
+            self._wake.set()
+            self._tell_readers()
+
+    def _found_damage(self, damage: Damaged) -> None:
+        if self.state is not State.CLOSED:
+            self._happens(Happening.FOUND_DAMAGE, str(damage))
+
+    def _refuse(self, gathered: _Gathering) -> None:
+        gathered.reason = self.reason
+        gathered.done.set()
+
+    # Appending
+
+    async def append(
+        self, feed: str, entries: Sequence[Entry], first_sequence: int | None = None, *, now: int
+    ) -> Outcome:
+        """Append entries of one feed, one after the other; returns once they are on the disk.
+
+        `first_sequence`: the sequence of the first entry where the producer numbers them itself; leading
+        entries that are there already are compared, not written again. `now`: nanoseconds since 1970.
+
+        Returns `Gap` or `Conflict` only where `first_sequence` is given.
+
+        Raises:
+            InvalidEntry: the entries cannot stand in a journal, or are too many or too large for one commit.
+            JournalRefuses: nothing was acknowledged.
+        """
+        size = self._check(feed, entries, first_sequence)
+        append = Append(feed, entries, first_sequence, now)
+        if self._queued or not self._fits(len(entries), size):
+            await self._wait_room(len(entries), size)
+        if self.state is not State.SERVING:
+            self.statistics.refused += 1
+            raise JournalRefuses(self.reason, may_be_written=False)
+        gathering = self._gathering
+        gathering.appends.append(append)
+        gathering.records += len(entries)
+        gathering.bytes += size
+        self._wake.set()
+        await gathering.done.wait()
+        if append.outcome is None:
+            self.statistics.refused += 1
+            raise JournalRefuses(gathering.reason, may_be_written=gathering.may_be_written)
+        return append.outcome
+
+    def _fits(self, records: int, size: int) -> bool:
+        gathering, settings = self._gathering, self.settings
+        return (
+            gathering.records + records <= settings.commit_records_max
+            and gathering.bytes + size <= settings.commit_bytes_max
+        )
+
+    async def _wait_room(self, records: int, size: int) -> None:
+        self.statistics.waits += 1
+        self._queued += 1
+        try:
+            async with self._queue:
+                while self.state is State.SERVING and not self._fits(records, size):
+                    await self._gathering.taken.wait()
+        finally:
+            self._queued -= 1
+
+    def _check(self, feed: str, entries: Sequence[Entry], first_sequence: int | None) -> int:
+        """The size of the bodies."""
+        if feed not in self._names:
+            self._learn("feed", feed)
+        size = 0
+        for kind, body in entries:
+            if kind not in self._names:
+                self._learn("kind", kind)
+            if type(body) is not bytes:
+                raise InvalidEntry(f"body of {kind}: expected bytes, found {type(body).__name__}")
+            size += len(body)
+        limits = self.settings
+        if not 0 < len(entries) <= limits.commit_records_max or size > limits.commit_bytes_max:
+            raise InvalidEntry(
+                f"expected from 1 to {limits.commit_records_max} entries of {limits.commit_bytes_max} bytes"
+                f" in all, found {len(entries)} of {size} bytes"
+            )
+        if first_sequence is not None and first_sequence < 1:
+            raise InvalidEntry(f"first sequence: expected 1 or more, found {first_sequence}")
+        return size
+
+    def _learn(self, what: str, name: str) -> None:
+        check_name(what, name)
+        if len(self._names) < NAMES_KNOWN_MAX:
+            self._names.add(name)
+
+    async def _commit(self) -> None:
+        gathered, self._gathering = self._gathering, _Gathering()
+        if not gathered.appends:
+            return
+        gathered.taken.set()
+        gathered.may_be_written = True
+        began = trio.current_time()
+        writer = self._writer
+        assert writer is not None
+        reply = self._thread.start(lambda: writer.commit(gathered.appends))
+        self._under_way = gathered, reply
+        with trio.move_on_after(self.settings.commit_seconds_max):
+            await reply.ended.wait()
+        if not reply.ended.is_set():
+            limit = self.settings.commit_seconds_max
+            self._happens(Happening.FAILED, f"a commit takes longer than {limit} s")
+            self._refuse(gathered)
+            return
+        await self._settle(gathered, reply)
+        if self.on_commit is not None:
+            self.on_commit(trio.current_time() - began)
+
+    async def _settle(self, gathered: _Gathering, reply: Reply[Head]) -> None:
+        """A commit has ended: everybody who waits for it is woken at once."""
+        self._under_way = None
+        try:
+            head = await reply.wait()
+        except StoreFault as error:
+            self._happens(Happening.FAILED, str(error))
+            self._refuse(gathered)
+            return
+        except Damaged as error:
+            self._happens(Happening.FOUND_DAMAGE, str(error))
+            self._refuse(gathered)
+            return
+        statistics = self.statistics
+        statistics.commits += 1
+        statistics.records += head.position - self.head.position
+        for append in gathered.appends:
+            outcome = append.outcome
+            if type(outcome) is Gap:
+                statistics.gaps += 1
+            elif type(outcome) is Conflict:
+                statistics.conflicts += 1
+            elif type(outcome) is Appended:
+                statistics.duplicates += outcome.duplicates
+        self.head = head
+        gathered.done.set()
+        self._tell_readers()
+
+    async def put_snapshot(self, name: str, position: int, date: int, state: bytes) -> None:
+        """Keep a state made of all records up to a position; older ones beyond `snapshots_kept` go.
+
+        Raises:
+            InvalidEntry: no such name, position or size is possible.
+            JournalRefuses: it may be kept or not.
+        """
+        check_name("snapshot", name)
+        if not 0 <= position <= self.head.position:
+            raise InvalidEntry(f"position: expected from 0 to {self.head.position}, found {position}")
+        if len(state) > self.settings.snapshot_bytes_max:
+            raise InvalidEntry(f"state: expected at most {self.settings.snapshot_bytes_max} bytes")
+        if self.state is not State.SERVING:
+            raise JournalRefuses(self.reason, may_be_written=False)
+        keep = self.settings.snapshots_kept
+
+        def put() -> None:
+            if self._writer is None:
+                raise StoreFault("the store is closed")
+            digest = reading.head_at(self._writer.reader, position).digest
+            self._store.put_snapshot(Snapshot(name, position, date, digest, state), keep)
+
+        try:
+            await self._thread.start(put).wait()
+        except (StoreFault, Damaged) as error:
+            is_fault = isinstance(error, StoreFault)
+            self._happens(Happening.FAILED if is_fault else Happening.FOUND_DAMAGE, str(error))
+            raise JournalRefuses(str(error), may_be_written=True) from error
+
+
+NAMES_KNOWN_MAX = 10_000
+"""Feeds and kinds that are not looked at again."""
+
+
+def _holds(reader: Reader, head: Head) -> bool:
+    """True if the records up to a head are there: its own digest stands for those before it."""
+    return reading.head_at(reader, head.position) == head

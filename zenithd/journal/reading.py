@@ -1,0 +1,140 @@
+"""Reading a store in bounded steps, every digest looked at. Nothing here waits for anything but the store.
+
+The generators are advanced in a thread by the daemon and directly by commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zenithd.journal import chain
+from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.record import Record
+from zenithd.journal.store import Reader
+
+STEP_RECORDS_MAX = 4_096
+STEP_BYTES_MAX = 4_194_304
+"""How much is read at once: what a step holds in memory, and how long it holds the interpreter."""
+
+POSITION_MAX = 2**63 - 1
+
+
+def read_head(reader: Reader) -> Head:
+    """Read the end, with its last block checked against the one before.
+
+    Raises:
+        StoreFault: it cannot be read.
+        Damaged: it is not what was written.
+    """
+    last = reader.last()
+    if last is None:
+        return Head()
+    return chain.head_of(chain.decode(last.frames, head_at(reader, last.first - 1))[-1])
+
+
+def head_at(reader: Reader, position: int) -> Head:
+    """Read the chain's end as it was when a position was its last; 0: before the first.
+
+    Raises:
+        StoreFault: it cannot be read.
+        Damaged: the record is not there, or cannot be read.
+    """
+    if position == 0:
+        return Head()
+    found = reader.containing(position)
+    records = [] if found is None else chain.decode_unchained(found.frames, found.first)
+    if not records or records[-1].position < position:
+        raise Damaged(position, "it is missing")
+    return chain.head_of(records[position - records[0].position])
+
+
+def read_records(
+    reader: Reader, first: int = 1, last: int = POSITION_MAX, after: bytes | None = None
+) -> Iterator[list[Record]]:
+    """Records by position, both included, as far as there are any; the chain is checked.
+
+    `after`: the digest that the record before `first` must have, such as that of a snapshot.
+
+    Raises:
+        StoreFault: they cannot be read.
+        Damaged: a record is not what was written, or is missing.
+    """
+    if after is not None and head_at(reader, first - 1).digest != after:
+        raise Damaged(first - 1, "it is not the record that the snapshot was made at")
+    block = reader.containing(first)
+    if block is None:
+        if reader.last() is not None:
+            raise Damaged(1, "it is missing")
+        return
+    before = head_at(reader, block.first - 1)
+    while before.position < last:
+        blocks = reader.blocks(before.position + 1, STEP_RECORDS_MAX, STEP_BYTES_MAX)
+        if not blocks:
+            return
+        if blocks[0].first != before.position + 1:
+            raise Damaged(before.position + 1, "it is missing")
+        records = chain.decode(chain.join([frames for _, frames in blocks]), before)
+        before = chain.head_of(records[-1])
+        if records[0].position < first or before.position > last:
+            records = [record for record in records if first <= record.position <= last]
+        if records:
+            yield records
+
+
+def feed_records(
+    reader: Reader, feed: str, first: int, until: int, last: int = POSITION_MAX
+) -> Iterator[list[Record]]:
+    """Records of a feed by sequence, both included, at or before the position `until`.
+
+    They are not checked against the chain, which runs through all feeds.
+
+    Raises:
+        StoreFault: they cannot be read.
+        Damaged: one of them is missing or cannot be read.
+    """
+    wanted = first
+    while wanted <= last and (entries := reader.index(feed, wanted, 2)):
+        position = entries[0].block
+        ends = [position + chain.INDEX_EVERY, until + 1, *(entry.block for entry in entries[1:])]
+        before = wanted
+        while position < min(ends) and (blocks := reader.blocks(position, STEP_RECORDS_MAX, STEP_BYTES_MAX)):
+            records = [
+                record
+                for block, frames in blocks
+                if block < min(ends)
+                for record in chain.decode_unchained(frames, block)
+                if record.feed == feed and wanted <= record.sequence <= last and record.position <= until
+            ]
+            if records:
+                if records[0].sequence != wanted:
+                    raise Damaged(records[0].position, f"the record before it in feed {feed} is missing")
+                wanted = records[-1].sequence + 1
+                yield records
+            position = blocks[-1].first + 1
+        if wanted == before:
+            return
+
+
+def position_at(reader: Reader, date: int, until: int) -> int:
+    """The last position with a date at or before the given one, up to `until`; 0: there is none.
+
+    Dates never go back, so halving finds it in a few steps.
+
+    Raises:
+        StoreFault: the records cannot be read.
+        Damaged: one of them cannot be read.
+    """
+    low, high = 0, until
+    while low < high:
+        middle = (low + high + 1) // 2
+        block = reader.containing(middle)
+        if block is None:
+            raise Damaged(middle, "it is missing")
+        records = chain.decode_unchained(block.frames, block.first)
+        if records[0].date > date:
+            high = block.first - 1
+        elif records[-1].date <= date:
+            low = min(records[-1].position, until)
+        else:
+            return min(until, max(record.position for record in records if record.date <= date))
+    return low

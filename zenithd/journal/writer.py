@@ -1,0 +1,144 @@
+"""The store's side of group commit: what was gathered becomes one block. Called in the store's thread.
+
+Nothing of what is known here changes before the store has committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import msgspec
+
+from zenithd.journal import chain
+from zenithd.journal.chain import Block, Head, IndexEntry, Run
+from zenithd.journal.index import FeedEnd, needs_entry
+from zenithd.journal.reading import feed_records, read_head
+from zenithd.journal.record import Appended, Entry, Gap, Outcome
+from zenithd.journal.sequencing import Known, compare, decide
+from zenithd.journal.store import Reader, Store
+
+
+class Append(msgspec.Struct, gc=False):
+    """What one producer brings at once, and what becomes of it."""
+
+    feed: str
+    entries: Sequence[Entry]
+    first_sequence: int | None
+    now: int
+    outcome: Outcome | None = None
+    """None: not committed."""
+
+
+class Writer:
+    """Knows the ends of the journal and of its feeds.
+
+    Attributes:
+        head: the end of what is committed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Read the ends from an open store.
+
+        Raises:
+            StoreFault: the store cannot be read.
+            Damaged: its end is not what was written.
+        """
+        self._store = store
+        self.reader = store.reader()
+        with ExitStack() as opened:
+            opened.callback(self.reader.close)
+            self.head = read_head(self.reader)
+            self._feeds = {entry.feed: self._feed_end(entry) for entry in self.reader.feeds()}
+            opened.pop_all()
+
+    def _feed_end(self, entry: IndexEntry) -> FeedEnd:
+        """Look for the last record of a feed; its block is less than INDEX_EVERY positions behind."""
+        sequence = entry.sequence
+        for records in feed_records(self.reader, entry.feed, entry.sequence, self.head.position):
+            sequence = records[-1].sequence
+        return FeedEnd(sequence, entry.block)
+
+    def commit(self, appends: Sequence[Append]) -> Head:
+        """Write everything new of the appends in one commit, and give each its outcome.
+
+        Raises:
+            StoreFault: whether anything was written is not known, and no append has an outcome.
+            Damaged: a record to compare with cannot be read.
+        """
+        plan = _Plan(self.head, self._feeds, self.reader)
+        outcomes = [plan.add(append) for append in appends]
+        if plan.runs:
+            block, head = plan.block()
+            self._store.commit(block)
+            self.head = head
+            self._feeds |= plan.feeds
+        for append, outcome in zip(appends, outcomes, strict=True):
+            append.outcome = outcome
+        return self.head
+
+    def close(self) -> None:
+        """Close the reader."""
+        self.reader.close()
+
+
+class _Plan:
+    """One commit to be."""
+
+    def __init__(self, head: Head, feeds: dict[str, FeedEnd], reader: Reader) -> None:
+        self.runs: list[Run] = []
+        self.feeds: dict[str, FeedEnd] = {}
+        """The ends of those that change."""
+        self._index: list[IndexEntry] = []
+        self._before = head
+        self._position = head.position
+        self._date = head.date
+        self._ends = feeds
+        self._reader = reader
+
+    def add(self, append: Append) -> Outcome:
+        feed, entries = append.feed, append.entries
+        end = self.feeds.get(feed) or self._ends.get(feed) or FeedEnd()
+        decision = decide(feed, end.sequence, append.first_sequence, len(entries))
+        if isinstance(decision, Gap):
+            return decision
+        first, known = decision
+        if known:
+            conflict = compare(feed, first, entries, self._known(feed, first, known))
+            if conflict is not None:
+                return conflict
+        written = len(entries) - known
+        last = first + len(entries) - 1
+        date = max(append.now, self._date)
+        if not written:
+            return Appended(feed, 0, 0, known, last, 0)
+        self.runs.append(Run(feed, first + known, date, entries[known:] if known else entries))
+        block = self._before.position + 1
+        indexed = end.indexed
+        if needs_entry(end, block):
+            indexed = block
+            self._index.append(IndexEntry(feed, first + known, block))
+        self.feeds[feed] = FeedEnd(last, indexed)
+        position, self._position, self._date = self._position + 1, self._position + written, date
+        return Appended(feed, position, written, known, last, date)
+
+    def block(self) -> tuple[Block, Head]:
+        frames, head = chain.encode(self._before, self.runs)
+        return Block(self._before.position + 1, self.runs[0].date, frames, tuple(self._index)), head
+
+    def _known(self, feed: str, first: int, number: int) -> list[Known]:
+        """The entries that have these sequences: stored ones, then those of this plan."""
+        last = first + number - 1
+        stored = [
+            Known(record.position, record.kind, record.body)
+            for records in feed_records(self._reader, feed, first, self._before.position, last)
+            for record in records
+        ]
+        planned = [
+            Known(0, *entry)
+            for run in self.runs
+            if run.feed == feed
+            for sequence, entry in enumerate(run.entries, run.sequence)
+            if first <= sequence <= last
+        ]
+        return stored + planned
