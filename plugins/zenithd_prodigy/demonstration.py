@@ -6,31 +6,50 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
+from typing import TypeGuard
 
 import msgspec
 
 from zenithd.domain.events import BookCleared, MarketEvent, SecurityChanged
-from zenithd.domain.identifiers import InstrumentId
+from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
 from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd_prodigy.exchange import Exchange, Listing, MarketListing
+from zenithd_prodigy.engine import commands as c
+from zenithd_prodigy.engine.refusals import Refused
+from zenithd_prodigy.exchange import Market
 from zenithd_prodigy.listings import (
+    AGENTS,
     COMPANIES,
+    CURRENCY,
     FIRST_MARKET,
-    OPEN,
+    MARKET_MAKERS,
+    PRICE_SCALE,
     SECOND_MARKET,
     SECOND_MARKET_COMPANIES,
+    TICK_TABLE,
     Company,
     instrument_of,
     market_definition,
 )
-from zenithd_prodigy.orders import Command, ExchangeEvent, StartTradingDay, Traded, TradingDayBegan
+from zenithd_prodigy.model.definitions import Entity, MarketSettings, SymbolDefinition
+from zenithd_prodigy.model.events import (
+    Event,
+    OrderAmended,
+    OrderClosed,
+    OrderPlaced,
+    OrderRested,
+    Traded,
+)
+from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.participants import BUSY, QUIET, FlowStyle, InstrumentFlow
 from zenithd_prodigy.reference_price import FollowingPrice, ReferencePrice, WanderingPrice
-from zenithd_prodigy.translator import Translator
+from zenithd_prodigy.tick_ladder import TickLadder
 
 FOLLOWER_DIFFERENCE_TICKS = 0.5
 """How far the prices of the second market stray from those of the first: less than its wider spread, so
 that the best prices of both, mixed, seldom cross."""
+
+MARKET_NUMBER_BITS = 50
+"""Order numbers of the second market differ from the first one's in this bit: both stand in mixed books."""
 
 
 class DemonstrationMarket(msgspec.Struct, frozen=True):
@@ -86,31 +105,21 @@ class Demonstration:
         """Price of each instrument's newest trade."""
         self.newest_trade_id = max((beginning.trade_id for beginning in beginnings.values()), default=1) - 1
         """The highest trade id that was used in any instrument."""
-        self._markets = tuple(market.definition.id for market in markets)
-        self._exchange = Exchange(
-            [
-                MarketListing(
-                    market.definition,
-                    tuple(
-                        Listing(instrument, beginnings[instrument.id].trade_id)
-                        for instrument in market.instruments
-                    ),
-                    OPEN,
-                )
-                for market in markets
-            ],
-            first_order_number,
-        )
-        self._translator = Translator({market.definition.id: market.definition.boards for market in markets})
+        self._markets = {
+            market.definition.id: _listed(
+                market, beginnings, first_order_number + (place << MARKET_NUMBER_BITS)
+            )
+            for place, market in enumerate(markets)
+        }
         self._flows: dict[InstrumentId, InstrumentFlow] = {}
         self._add_flows(markets, seed)
 
     def _add_flows(self, markets: Sequence[DemonstrationMarket], seed: str) -> None:
         leaders: dict[str, ReferencePrice] = {}
+        ladder = TickLadder(TICK_TABLE, PRICE_SCALE)
         for market in markets:
             for company, instrument in zip(market.companies, market.instruments, strict=True):
                 source = random.Random(f"{seed}/{instrument.id}")
-                ladder = self._exchange.ladder(instrument.id)
                 reference: ReferencePrice
                 if company.code in leaders:
                     difference = FOLLOWER_DIFFERENCE_TICKS * ladder.size_at(company.price)
@@ -119,7 +128,8 @@ class Demonstration:
                     reference = WanderingPrice(company.price, self.last_prices[instrument.id], source)
                     leaders[company.code] = reference
                 self._flows[instrument.id] = InstrumentFlow(
-                    self._exchange.engine(instrument.id),
+                    instrument.id,
+                    self._markets[market.definition.id].model.symbols[instrument.code],
                     ladder,
                     market.style,
                     company.activity,
@@ -134,9 +144,9 @@ class Demonstration:
 
     def begin(self, trading_date: date, now: int) -> Iterator[list[MarketEvent]]:
         """The trading day and the state of each market, a batch each; before anything else."""
-        for market in self._markets:
-            events = self._exchange.handle(StartTradingDay(market, trading_date))
-            yield [*self._translator.translate(events, now), self._translator.market_state(market, OPEN)]
+        for code, market in self._markets.items():
+            events = _done(market, c.StartTradingDay(market=code, trading_date=trading_date), now)
+            yield [*market.translator.translate(events), market.translator.market_state()]
 
     def opening(self, now: int, closes: Mapping[InstrumentId, int]) -> Iterator[list[MarketEvent]]:
         """The opening book of every instrument, a batch each, with yesterday's close where it is known."""
@@ -155,25 +165,81 @@ class Demonstration:
     def start_day(self, trading_date: date, now: int) -> Iterator[list[MarketEvent]]:
         """A new trading day: a batch per market, then one per instrument whose day orders expired, in
         which the makers quote anew, so that no book is seen with an empty side."""
-        for market in self._markets:
-            events = self._exchange.handle(StartTradingDay(market, trading_date))
-            yield self._translator.translate([e for e in events if isinstance(e, TradingDayBegan)], now)
-            expiries = [event for event in events if not isinstance(event, TradingDayBegan)]
-            for instrument, expired in groupby(expiries, key=lambda event: event.instrument):
-                if instrument is not None:
-                    flow = self._flows[instrument]
-                    yield self._tell(flow, list(expired), now) + self._carry_out(flow, flow.fill(), now)
+        for code, market in self._markets.items():
+            events = _done(market, c.StartTradingDay(market=code, trading_date=trading_date), now)
+            yield market.translator.translate([event for event in events if not _is_of_order(event)])
+            for symbol, expired in groupby(filter(_is_of_order, events), key=lambda event: event.symbol):
+                flow = self._flows[instrument_id(symbol, code)]
+                yield self._tell(flow, market, list(expired)) + self._carry_out(flow, flow.fill(), now)
 
-    def _carry_out(self, flow: InstrumentFlow, commands: Iterable[Command], now: int) -> list[MarketEvent]:
+    def _carry_out(
+        self, flow: InstrumentFlow, commands: Iterable[c.OrderCommand], now: int
+    ) -> list[MarketEvent]:
+        market = self._markets[split_instrument(flow.instrument)[1]]
         batch: list[MarketEvent] = []
         for command in commands:
-            batch += self._tell(flow, self._exchange.handle(command), now)
+            outcome = market.handle(command, now)
+            if not isinstance(outcome, Refused):
+                batch += self._tell(flow, market, outcome)
         return batch
 
-    def _tell(self, flow: InstrumentFlow, events: list[ExchangeEvent], now: int) -> list[MarketEvent]:
+    def _tell(self, flow: InstrumentFlow, market: Market, events: list[Event]) -> list[MarketEvent]:
         flow.observe(events)
         for event in events:
             if isinstance(event, Traded):
-                self.last_prices[event.instrument] = event.price
+                self.last_prices[flow.instrument] = event.price
                 self.newest_trade_id = max(self.newest_trade_id, event.trade_id)
-        return self._translator.translate(events, now)
+        return market.translator.translate(events)
+
+
+def _listed(market: DemonstrationMarket, beginnings: Mapping[InstrumentId, Beginning], first: int) -> Market:
+    """A market that is open and lists what it should, with the brokers as its entities."""
+    code, definition = market.definition.id, market.definition
+    made = Market()
+    commands: list[c.Command] = [
+        c.CreateMarket(
+            market=code,
+            name=definition.name,
+            time_zone=definition.time_zone,
+            currency=CURRENCY,
+            status=Status.OPEN,
+            settings=MarketSettings(shows_parties=True),
+            first_order=first,
+        ),
+        c.SetTickTable(market=code, table=TICK_TABLE),
+    ]
+    commands += [
+        c.AddEntity(market=code, definition=Entity(broker.code, name=broker.name or ""))
+        for broker in MARKET_MAKERS + AGENTS
+    ]
+    commands += [
+        c.ListSymbol(
+            market=code,
+            definition=SymbolDefinition(
+                code=each.code,
+                name=each.name,
+                currency=each.currency,
+                cfi=each.cfi,
+                price_scale=each.price_scale,
+                tick_table=TICK_TABLE.code,
+                exchange=each.exchange,
+                alternates=each.alternates,
+            ),
+            first_trade_id=beginnings[each.id].trade_id,
+        )
+        for each in market.instruments
+    ]
+    for command in commands:
+        _done(made, command, 0)
+    return made
+
+
+def _done(market: Market, command: c.Command, now: int) -> list[Event]:
+    """The events of a command that cannot be refused."""
+    outcome = market.handle(command, now)
+    assert not isinstance(outcome, Refused), f"{command}: {outcome}"
+    return outcome
+
+
+def _is_of_order(event: Event) -> TypeGuard[OrderPlaced | OrderAmended | OrderRested | OrderClosed | Traded]:
+    return isinstance(event, OrderPlaced | OrderAmended | OrderRested | OrderClosed | Traded)

@@ -176,8 +176,8 @@ def _trade(
         plausible_quantity(price, source),
         time,
         Side.BID if buys else Side.ASK,
-        buy_broker=buyer.broker,
-        sell_broker=seller.broker,
-        buy_cross_reference=buyer.cross_reference,
-        sell_cross_reference=seller.cross_reference,
+        buy_broker=buyer.entity,
+        sell_broker=seller.entity,
+        buy_cross_reference=buyer.account,
+        sell_cross_reference=seller.account,
     )

@@ -8,28 +8,14 @@ import msgspec
 
 from zenithd.domain.identifiers import MarketId
 from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd.domain.market_data import Allows, Broker, StateReason, TickStep, TickTable, TradingState
+from zenithd.domain.market_data import Broker, TickStep, TickTable
+from zenithd_prodigy.model.statuses import TRADING_STATES
+from zenithd_prodigy.translator import board_of
 
 FIRST_MARKET = MarketId("XSX")
 SECOND_MARKET = MarketId("XSY")
 PRICE_SCALE = 3
 CURRENCY = "AUD"
-OPEN = "Open"
-
-_GATHER = Allows.ORDER_PLACE | Allows.ORDER_AMEND | Allows.ORDER_CANCEL
-
-TRADING_STATES = (
-    TradingState("PreOpen", StateReason.NORMAL, _GATHER),
-    TradingState(OPEN, StateReason.NORMAL, _GATHER | Allows.MATCH),
-    TradingState("PreAuction", StateReason.NORMAL, _GATHER),
-    TradingState("Auction", StateReason.NORMAL, Allows.MATCH),
-    TradingState("PreClose", StateReason.NORMAL, Allows.ORDER_CANCEL),
-    TradingState("Closed", StateReason.NORMAL, Allows.NONE),
-    TradingState("Inquiry", StateReason.NORMAL, Allows.NONE),
-    TradingState("TradingHalt", StateReason.TRADING_HALT, _GATHER),
-    TradingState("Suspend", StateReason.SUSPEND, Allows.NONE),
-)
-"""The nine states of an exchange and what each allows (platform C.8)."""
 
 TICK_TABLE = TickTable(
     "STANDARD",
@@ -82,11 +68,6 @@ COMPANIES = (
 COMPANIES_BY_CODE = {company.code: company for company in COMPANIES}
 
 SECOND_MARKET_COMPANIES = COMPANIES[:5]
-
-
-def board_of(market: MarketId) -> str:
-    """The one board of a market, which is its trading market as well."""
-    return f"{market}::{market}"
 
 
 def market_definition(market: MarketId, name: str, time_zone: str) -> MarketDefinition:

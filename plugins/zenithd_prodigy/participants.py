@@ -13,24 +13,13 @@ from itertools import islice
 
 import msgspec
 
-from zenithd.domain.identifiers import InstrumentId
+from zenithd.domain.identifiers import InstrumentId, split_instrument
 from zenithd.domain.market_data import Broker, Side
+from zenithd_prodigy.engine.commands import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from zenithd_prodigy.listings import AGENTS, MARKET_MAKERS
-from zenithd_prodigy.matching_engine import MatchingEngine
-from zenithd_prodigy.orders import (
-    CONTRA,
-    AmendOrder,
-    CancelOrder,
-    Command,
-    ExchangeEvent,
-    Finished,
-    OrderType,
-    Party,
-    PlaceOrder,
-    Restated,
-    Rested,
-    TimeInForce,
-)
+from zenithd_prodigy.model.events import Event, OrderAmended, OrderClosed, OrderPlaced, OrderRested, Traded
+from zenithd_prodigy.model.orders import CONTRA, OrderType, Party, Standing, TimeInForce
+from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.reference_price import ReferencePrice
 from zenithd_prodigy.tick_ladder import TickLadder
 
@@ -83,16 +72,16 @@ class _Quotes:
         self.enough = math.ceil(self.target * 0.6)
         """Below this number nothing is cancelled or taken, so that the side never runs empty."""
         self.outward = -1 if side is Side.BID else 1
-        self.numbers: dict[str, int] = {}
+        self.numbers: dict[int, int] = {}
         self._level_orders = level_orders
 
-    def depth(self, order_id: str, top: int) -> int:
+    def depth(self, order: int, top: int) -> int:
         """Price steps from `top` away from the market; negative for an order that is too eager."""
-        return (self.numbers[order_id] - top) * self.outward
+        return (self.numbers[order] - top) * self.outward
 
-    def misplaced(self, top: int) -> str | None:
+    def misplaced(self, top: int) -> int | None:
         """An order that is better than `top`, else one that is beyond the last level, else None."""
-        by_depth = {number: order_id for order_id, number in self.numbers.items()}
+        by_depth = {number: order for order, number in self.numbers.items()}
         best, worst = (max, min) if self.side is Side.BID else (min, max)
         eager, far = by_depth[best(by_depth)], by_depth[worst(by_depth)]
         if self.depth(eager, top) < 0:
@@ -120,16 +109,18 @@ class InstrumentFlow:
 
     def __init__(
         self,
-        engine: MatchingEngine,
+        instrument: InstrumentId,
+        state: SymbolState,
         ladder: TickLadder,
         style: FlowStyle,
         activity: float,
         reference: ReferencePrice,
         source: random.Random,
     ) -> None:
-        self.instrument: InstrumentId = engine.instrument
+        self.instrument = instrument
+        self._symbol, self._market = split_instrument(instrument)
         self.step_seconds = style.step_seconds / activity
-        self._engine = engine
+        self._state = state
         self._ladder = ladder
         self._style = style
         self._take_seconds = style.take_seconds / activity
@@ -139,26 +130,28 @@ class InstrumentFlow:
         self._taker_side = Side.BID
         self._seconds_to_take = self._take_seconds * source.random()
 
-    def observe(self, events: Iterable[ExchangeEvent]) -> None:
+    def observe(self, events: Iterable[Event]) -> None:
         """Learn what became of the own orders."""
         for event in events:
-            if isinstance(event, Rested):
-                self._quotes[event.side].numbers[event.order_id] = self._ladder.number_of(event.price)
-            elif isinstance(event, Restated):
-                for quotes in self._quotes.values():
-                    if event.order_id in quotes.numbers:
-                        quotes.numbers[event.order_id] = self._ladder.number_of(event.price)
-            elif isinstance(event, Finished):
-                for quotes in self._quotes.values():
-                    quotes.numbers.pop(event.order_id, None)
+            if isinstance(event, OrderPlaced | OrderRested | OrderAmended):
+                if event.standing is Standing.BOOK and event.price is not None:
+                    self._quotes[event.side].numbers[event.order] = self._ladder.number_of(event.price)
+                elif isinstance(event, OrderAmended):
+                    self._quotes[event.side].numbers.pop(event.order, None)
+            elif isinstance(event, OrderClosed):
+                self._quotes[event.side].numbers.pop(event.order, None)
+            elif isinstance(event, Traded):
+                for side, fill in ((Side.BID, event.buy), (Side.ASK, event.sell)):
+                    if not fill.leaves:
+                        self._quotes[side].numbers.pop(fill.order, None)
 
-    def fill(self) -> Iterator[Command]:
+    def fill(self) -> Iterator[OrderCommand]:
         """Place orders until both sides have what the makers like: at the opening, and after an expiry."""
         for quotes in self._quotes.values():
             while len(quotes.numbers) < quotes.target:
                 yield self._add(quotes)
 
-    def step(self) -> Iterator[Command]:
+    def step(self) -> Iterator[OrderCommand]:
         """What happens in one step: now and then a taker, always one or two changes of makers' orders."""
         self._reference.advance(self.step_seconds)
         self._seconds_to_take -= self.step_seconds
@@ -176,7 +169,7 @@ class InstrumentFlow:
             return math.floor(centre - self._style.half_spread_ticks)
         return math.ceil(centre + self._style.half_spread_ticks)
 
-    def _quote(self) -> Command:
+    def _quote(self) -> OrderCommand:
         source = self._random
         quotes = self._quotes[source.choice((Side.BID, Side.ASK))]
         count = len(quotes.numbers)
@@ -186,20 +179,20 @@ class InstrumentFlow:
         misplaced = quotes.misplaced(self._top(quotes.side))
         if misplaced is not None:
             cancels = lack < 0 or source.random() < 0.3
-            return CancelOrder(self.instrument, misplaced) if cancels else self._reprice(quotes, misplaced)
-        order_id = source.choice(list(quotes.numbers))
+            return self._cancel(misplaced) if cancels else self._reprice(quotes, misplaced)
+        order = source.choice(list(quotes.numbers))
         kind = source.random()
         if kind < 0.25:
-            return self._reduce(order_id)
+            return self._reduce(order)
         if kind < 0.5:
-            return self._reprice(quotes, order_id)
-        return CancelOrder(self.instrument, order_id)
+            return self._reprice(quotes, order)
+        return self._cancel(order)
 
     def _passive_price(self, quotes: _Quotes) -> int:
         """A price on a level that lacks orders, and on the own side of the best contra price."""
         top = self._top(quotes.side)
         number = top + quotes.thin_level(top, self._random) * quotes.outward
-        contra_price = self._engine.best_price(CONTRA[quotes.side])
+        contra_price = self._state.best_price(CONTRA[quotes.side])
         if contra_price is not None:
             limit = self._ladder.number_of(contra_price) + quotes.outward
             number = min(number, limit) if quotes.side is Side.BID else max(number, limit)
@@ -213,34 +206,55 @@ class InstrumentFlow:
         if quantity >= 10 and source.random() < 0.06:
             display = quantity
             quantity *= source.randint(3, 6)
+        time_in_force = TimeInForce.DAY if source.random() < 0.7 else TimeInForce.GTC
+        party = party_of(source.choice(MARKET_MAKERS if source.random() < 0.6 else AGENTS), source)
         return PlaceOrder(
-            instrument=self.instrument,
+            market=self._market,
+            entity=party.entity,
+            symbol=self._symbol,
             side=quotes.side,
             quantity=quantity,
             price=price,
             display_quantity=display,
-            time_in_force=TimeInForce.DAY if source.random() < 0.7 else TimeInForce.GTC,
-            party=party_of(source.choice(MARKET_MAKERS if source.random() < 0.6 else AGENTS), source),
+            time_in_force=time_in_force,
+            account=party.account,
         )
 
-    def _reprice(self, quotes: _Quotes, order_id: str) -> Command:
-        return AmendOrder(instrument=self.instrument, order_id=order_id, price=self._passive_price(quotes))
+    def _cancel(self, order: int) -> CancelOrder:
+        return CancelOrder(market=self._market, entity=self._owner(order), symbol=self._symbol, order=order)
 
-    def _reduce(self, order_id: str) -> Command:
-        order = self._engine.find(order_id)
-        if order is None or order.leaves_quantity < 2:
-            return CancelOrder(self.instrument, order_id)
-        less = self._random.randint(1, order.leaves_quantity // 2)
-        return AmendOrder(instrument=self.instrument, order_id=order_id, quantity=order.quantity - less)
+    def _reprice(self, quotes: _Quotes, order: int) -> OrderCommand:
+        price = self._passive_price(quotes)
+        if price == self._state.orders[order].price:
+            return self._reduce(order)
+        return AmendOrder(
+            market=self._market, entity=self._owner(order), symbol=self._symbol, order=order, price=price
+        )
 
-    def _take(self) -> Command:
+    def _reduce(self, order: int) -> OrderCommand:
+        found = self._state.orders[order]
+        if found.leaves < 2:
+            return self._cancel(order)
+        less = self._random.randint(1, found.leaves // 2)
+        return AmendOrder(
+            market=self._market,
+            entity=self._owner(order),
+            symbol=self._symbol,
+            order=order,
+            quantity=found.quantity - less,
+        )
+
+    def _owner(self, order: int) -> str:
+        return self._state.orders[order].party.entity
+
+    def _take(self) -> OrderCommand:
         """A taker's order against the best contra orders, sized so that it seldom goes deep."""
         source = self._random
         side = self._choose_taker_side()
         contra = self._quotes[CONTRA[side]]
         if len(contra.numbers) < contra.enough:
             return self._add(contra)
-        ahead = [order.visible_quantity for order in islice(self._engine.orders(contra.side), 4)]
+        ahead = [order.visible for order in islice(self._state.in_book(contra.side), 4)]
         kind = source.random()
         if kind < 0.68:
             quantity = max(1, round(ahead[0] * source.uniform(0.2, 0.9)))
@@ -251,19 +265,22 @@ class InstrumentFlow:
         else:
             quantity = sum(ahead)
         is_market = source.random() < 0.3
+        party = party_of(source.choice(AGENTS), source)
         return PlaceOrder(
-            instrument=self.instrument,
+            market=self._market,
+            entity=party.entity,
+            symbol=self._symbol,
             side=side,
             quantity=quantity,
             order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-            price=None if is_market else self._engine.best_price(contra.side),
+            price=None if is_market else self._state.best_price(contra.side),
             time_in_force=TimeInForce.DAY,
-            party=party_of(source.choice(AGENTS), source),
+            account=party.account,
         )
 
     def _choose_taker_side(self) -> Side:
         """Buyers come when the reference price is above the middle of the book; moods last a little."""
-        bid, ask = self._engine.best_price(Side.BID), self._engine.best_price(Side.ASK)
+        bid, ask = self._state.best_price(Side.BID), self._state.best_price(Side.ASK)
         if bid is None or ask is None:
             return self._taker_side
         leaning = (self._reference.price - (bid + ask) / 2) / (ask - bid)

@@ -1,116 +1,347 @@
-"""What subscribers get to see of the exchange's events. Pure."""
+"""The standard translator: what subscribers get to see of a market's events. Pure.
+
+Orders that wait beside the book (without a price, or for a condition) are not shown; what they would do to an
+auction is, in its indicative values. Who is behind an order is shown only if the market's settings say so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
-from zenithd.domain.events import (
-    MarketEvent,
-    MarketStateChanged,
-    OrderAdded,
-    OrderChanged,
-    OrderRemoved,
-    SecurityChanged,
-    TradeReported,
-    TradingDayStarted,
-)
-from zenithd.domain.identifiers import MarketId
-from zenithd_prodigy.orders import (
-    Accepted,
-    ExchangeEvent,
-    Finished,
-    Rejected,
-    Restated,
-    Rested,
-    Traded,
-    TradingDayBegan,
-    TradingStateChanged,
-)
+import msgspec
+
+from zenithd.domain import events as public
+from zenithd.domain.identifiers import InstrumentId, MarketId, instrument_id
+from zenithd.domain.instrument import Instrument, MarketDefinition
+from zenithd.domain.market_data import Broker, TradeFlag
+from zenithd_prodigy.model import events as e
+from zenithd_prodigy.model.orders import Order, Party, Standing, order_id_text
+from zenithd_prodigy.model.state import MarketState
+from zenithd_prodigy.model.statuses import TRADING_STATES, Status
+from zenithd_prodigy.model.symbol import SymbolState
+
+BOOK = Standing.BOOK
 
 
-class Translator:
-    """Turns exchange events into market events; what concerns only an order's owner is left out.
+class StandardTranslator:
+    """Turns the events of one command into the market events of one batch.
 
-    `boards` names the boards of each market, which always have the state of their market.
+    `model` is the market's state after them: it is asked for what events do not hold (settings, scales, and
+    the book of a symbol that was renamed).
     """
 
-    def __init__(self, boards: dict[MarketId, tuple[str, ...]]) -> None:
-        self._boards = boards
+    def __init__(self, model: MarketState) -> None:
+        self._model = model
 
-    def translate(self, events: Iterable[ExchangeEvent], now: int) -> list[MarketEvent]:
-        """The market events of what happened at `now` (nanoseconds since the Unix epoch)."""
-        translated: list[MarketEvent] = []
+    def translate(self, events: Iterable[e.Event]) -> list[public.MarketEvent]:
+        """What subscribers are told; what concerns only an order's owner is left out."""
+        batch: list[public.MarketEvent] = []
         for event in events:
-            public = self._translate(event, now)
-            if public is not None:
-                translated.append(public)
-        return translated
+            self._translate(event, batch)
+        return batch
 
-    def market_state(self, market: MarketId, state: str) -> MarketStateChanged:
-        """The state of a market and of all its boards."""
-        return MarketStateChanged(market, state, dict.fromkeys(self._boards[market], state))
+    def definition(self) -> MarketDefinition:
+        """The market as it is declared to the daemon; to be declared again when `redefines` says so."""
+        model = self._model
+        market = MarketId(model.definition.code)
+        return MarketDefinition(
+            id=market,
+            name=model.definition.name,
+            time_zone=model.definition.time_zone,
+            currency=model.definition.currency,
+            trading_states=TRADING_STATES,
+            boards=(board_of(market),),
+            tick_tables=tuple(table for _, table in sorted(model.tick_tables.items())),
+            brokers=tuple(
+                Broker(code, entity.name or None) for code, entity in sorted(model.entities.items())
+            ),
+        )
 
-    def _translate(self, event: ExchangeEvent, now: int) -> MarketEvent | None:
+    def instruments(self) -> list[Instrument]:
+        """Everything listed, by code."""
+        return [self._instrument(symbol) for _, symbol in sorted(self._model.symbols.items())]
+
+    def snapshot(self) -> list[public.MarketEvent]:
+        """The whole market as it is: for the start, and after it was declared again."""
+        model = self._model
+        market = MarketId(model.definition.code)
+        batch: list[public.MarketEvent] = []
+        if model.trading_date is not None:
+            batch.append(public.TradingDayStarted(market, model.trading_date))
+        batch.append(self._market_state(model.status))
+        for _, symbol in sorted(model.symbols.items()):
+            self._symbol_snapshot(symbol, batch)
+        return batch
+
+    def market_state(self) -> public.MarketStateChanged:
+        """The status that the market and its board have now."""
+        return self._market_state(self._model.status)
+
+    def _symbol_snapshot(self, symbol: SymbolState, batch: list[public.MarketEvent]) -> None:
+        instrument = self._id(symbol.definition.code)
+        batch.append(public.BookCleared(instrument))
+        batch.append(
+            public.SecurityChanged(
+                instrument=instrument,
+                trading_state=None if symbol.status is None else symbol.status.value,
+                auction_price=symbol.indicative.price,
+                auction_quantity=symbol.indicative.quantity if symbol.indicative.price is not None else None,
+                auction_remainder=symbol.indicative.surplus if symbol.indicative.price is not None else None,
+                extended=self._references(symbol),
+            )
+        )
+        for side in (symbol.bids, symbol.asks):
+            batch.extend(self._added(instrument, order) for order in side)
+
+    def _translate(self, event: e.Event, batch: list[public.MarketEvent]) -> None:
         match event:
-            case Rested():
-                return _order_added(event)
-            case Restated():
-                return _order_changed(event)
-            case Finished():
-                return OrderRemoved(event.instrument, event.order_id) if event.rested else None
-            case Traded():
-                return _trade_reported(event, now)
-            case Accepted() | Rejected():
-                return None
-            case TradingDayBegan():
-                return TradingDayStarted(event.market, event.trading_date)
-            case TradingStateChanged():
-                return self._state_changed(event)
+            case e.OrderPlaced():
+                if event.standing is BOOK:
+                    batch.append(self._placed(event))
+            case e.OrderAmended():
+                self._amended(event, batch)
+            case e.OrderRested():
+                if event.standing is BOOK:
+                    batch.append(self._rested(event))
+            case e.OrderClosed():
+                if event.stood is BOOK:
+                    instrument = self._id(event.symbol)
+                    batch.append(public.OrderRemoved(instrument, order_id_text(event.order)))
+            case e.Traded():
+                self._traded(event, batch)
+            case _:
+                self._translate_market(event, batch)
 
-    def _state_changed(self, event: TradingStateChanged) -> MarketEvent:
-        if event.instrument is not None:
-            return SecurityChanged(instrument=event.instrument, trading_state=event.state)
-        assert event.state is not None  # only an instrument can be without a state
-        return self.market_state(event.market, event.state)
+    def _translate_market(self, event: e.Event, batch: list[public.MarketEvent]) -> None:
+        match event:
+            case e.TradeChanged():
+                batch.append(public.TradeAmended(self._trade(event.trade)))
+            case e.IndicativeChanged():
+                batch.append(self._indicative(event))
+            case e.StatusChanged():
+                batch.append(self._status(event))
+            case e.TradingDayStarted():
+                market = MarketId(self._model.definition.code)
+                batch.append(public.TradingDayStarted(market, event.trading_date))
+            case e.ReferenceSet():
+                symbol = self._model.symbols.get(event.symbol)
+                if symbol is not None:
+                    instrument = self._id(event.symbol)
+                    batch.append(
+                        public.SecurityChanged(instrument=instrument, extended=self._references(symbol))
+                    )
+            case e.SymbolListed():
+                batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))
+            case e.SymbolChanged():
+                self._symbol_changed(event, batch)
+            case e.SymbolUnlisted():
+                batch.append(public.InstrumentUnlisted(self._id(event.symbol)))
+            case _:
+                pass  # owners', operators' or the daemon's business; see `redefines`
+
+    def _symbol_changed(self, event: e.SymbolChanged, batch: list[public.MarketEvent]) -> None:
+        """With another code it is another instrument to subscribers: it comes with its book."""
+        renamed = event.definition.code != event.symbol
+        if renamed:
+            batch.append(public.InstrumentUnlisted(self._id(event.symbol)))
+        batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))
+        if renamed:
+            self._symbol_snapshot(self._model.symbols[event.definition.code], batch)
+
+    def _placed(self, event: e.OrderPlaced) -> public.OrderAdded:
+        assert event.price is not None  # it stands in the book
+        broker, reference = self._shown(event.party)
+        return public.OrderAdded(
+            self._id(event.symbol),
+            order_id_text(event.order),
+            event.side,
+            event.price,
+            event.visible,
+            event.priority,
+            event.quantity > event.visible,
+            broker,
+            reference,
+        )
+
+    def _rested(self, event: e.OrderRested) -> public.OrderAdded:
+        broker, reference = self._shown(event.party)
+        return public.OrderAdded(
+            self._id(event.symbol),
+            order_id_text(event.order),
+            event.side,
+            event.price,
+            event.visible,
+            event.priority,
+            event.leaves > event.visible,
+            broker,
+            reference,
+        )
+
+    def _added(self, instrument: InstrumentId, order: Order) -> public.OrderAdded:
+        assert order.price is not None  # it stands in the book
+        broker, reference = self._shown(order.party)
+        return public.OrderAdded(
+            instrument,
+            order_id_text(order.number),
+            order.side,
+            order.price,
+            order.visible,
+            order.priority,
+            order.leaves > order.visible,
+            broker,
+            reference,
+        )
+
+    def _amended(self, event: e.OrderAmended, batch: list[public.MarketEvent]) -> None:
+        if event.stood is not BOOK:
+            return
+        instrument, order_id = self._id(event.symbol), order_id_text(event.order)
+        if event.standing is not BOOK:
+            batch.append(public.OrderRemoved(instrument, order_id))
+            return
+        assert event.price is not None  # it stands in the book
+        hides = event.leaves > event.visible
+        batch.append(
+            public.OrderChanged(instrument, order_id, event.price, event.visible, event.priority, hides)
+        )
+
+    def _traded(self, event: e.Traded, batch: list[public.MarketEvent]) -> None:
+        batch.append(self._trade(event))
+        for fill in (event.buy, event.sell):
+            if fill.standing is not BOOK:
+                continue
+            instrument, order_id = self._id(event.symbol), order_id_text(fill.order)
+            if not fill.leaves:
+                batch.append(public.OrderRemoved(instrument, order_id))
+                continue
+            assert fill.price is not None  # it stands in the book
+            hides = fill.leaves > fill.visible
+            batch.append(
+                public.OrderChanged(instrument, order_id, fill.price, fill.visible, fill.priority, hides)
+            )
+
+    def _trade(self, trade: e.Traded) -> public.TradeReported:
+        buy_broker, buy_reference = self._shown(trade.buy.party)
+        sell_broker, sell_reference = self._shown(trade.sell.party)
+        return public.TradeReported(
+            self._id(trade.symbol),
+            trade.trade_id,
+            trade.price,
+            trade.quantity,
+            trade.time,
+            trade.aggressor,
+            flags=(TradeFlag.CANCEL,) if trade.status is e.TradeStatus.CANCELLED else (),
+            buy_order_id=order_id_text(trade.buy.order),
+            sell_order_id=order_id_text(trade.sell.order),
+            buy_broker=buy_broker,
+            sell_broker=sell_broker,
+            buy_cross_reference=buy_reference,
+            sell_cross_reference=sell_reference,
+        )
+
+    def _indicative(self, event: e.IndicativeChanged) -> public.SecurityChanged:
+        nothing = event.price is None
+        return public.SecurityChanged(
+            instrument=self._id(event.symbol),
+            auction_price=event.price,
+            auction_quantity=None if nothing else event.quantity,
+            auction_remainder=None if nothing else event.surplus,
+        )
+
+    def _status(self, event: e.StatusChanged) -> public.MarketEvent:
+        if event.symbol is not None:
+            state = None if event.status is None else event.status.value
+            return public.SecurityChanged(instrument=self._id(event.symbol), trading_state=state)
+        assert event.status is not None  # only a symbol can be without a status
+        return self._market_state(event.status)
+
+    def _market_state(self, status: Status) -> public.MarketStateChanged:
+        """The market's board always has the status of the market."""
+        market = MarketId(self._model.definition.code)
+        return public.MarketStateChanged(market, status.value, {board_of(market): status.value})
+
+    def _references(self, symbol: SymbolState) -> dict[str, float]:
+        unit = 10**symbol.definition.price_scale
+        return {name: price / unit for name, price in sorted(symbol.references.items())}
+
+    def _instrument_of(self, code: str) -> Instrument:
+        symbol = self._model.symbols.get(code)
+        if symbol is None:  # gone again within the same command
+            return Instrument(code=code, market=MarketId(self._model.definition.code))
+        return self._instrument(symbol)
+
+    def _instrument(self, symbol: SymbolState) -> Instrument:
+        definition, market = symbol.definition, MarketId(self._model.definition.code)
+        return Instrument(
+            code=definition.code,
+            market=market,
+            name=definition.name,
+            exchange=definition.exchange,
+            cfi=definition.cfi,
+            currency=definition.currency or self._model.definition.currency,
+            price_scale=definition.price_scale,
+            quantity_scale=definition.quantity_scale,
+            trading_markets=(board_of(market),),
+            board=board_of(market),
+            tick_table=definition.tick_table or None,
+            lot_size=Decimal(definition.lot_size).scaleb(-definition.quantity_scale),
+            alternates=definition.alternates,
+            attributes=definition.attributes,
+        )
+
+    def _shown(self, party: Party) -> tuple[str | None, str | None]:
+        if not self._model.definition.settings.shows_parties:
+            return None, None
+        return party.entity, party.account
+
+    def _id(self, code: str) -> InstrumentId:
+        return instrument_id(code, self._model.definition.code)
 
 
-def _order_added(event: Rested) -> OrderAdded:
-    return OrderAdded(
-        event.instrument,
-        event.order_id,
-        event.side,
-        event.price,
-        event.visible_quantity,
-        event.priority,
-        event.leaves_quantity > event.visible_quantity,
-        event.party.broker,
-        event.party.cross_reference,
+def redefines(event: e.Event) -> bool:
+    """True for events after which the market has to be declared to the daemon again, with a snapshot."""
+    return isinstance(
+        event,
+        e.MarketCreated
+        | e.MarketChanged
+        | e.MarketRemoved
+        | e.TickTableSet
+        | e.TickTableRemoved
+        | e.EntitySet
+        | e.EntityRenamed
+        | e.EntityRemoved,
     )
 
 
-def _order_changed(event: Restated) -> OrderChanged:
-    return OrderChanged(
-        event.instrument,
-        event.order_id,
-        event.price,
-        event.visible_quantity,
-        event.priority,
-        event.leaves_quantity > event.visible_quantity,
-    )
+def board_of(market: MarketId) -> str:
+    """The one board of a market, which is its trading market as well."""
+    return f"{market}::{market}"
 
 
-def _trade_reported(event: Traded, now: int) -> TradeReported:
-    return TradeReported(
-        event.instrument,
-        event.trade_id,
-        event.price,
-        event.quantity,
-        now,
-        event.aggressor_side,
-        buy_order_id=event.buy_order_id,
-        sell_order_id=event.sell_order_id,
-        buy_broker=event.buy_party.broker,
-        sell_broker=event.sell_party.broker,
-        buy_cross_reference=event.buy_party.cross_reference,
-        sell_cross_reference=event.sell_party.cross_reference,
+def for_owner(event: e.Event, entity: str) -> e.Event | None:
+    """An event as the executing firm `entity` may see it: of orders only its own, of trades its own side.
+
+    None for what it may not see as a party; what everybody sees comes through the translator.
+    """
+    if isinstance(event, e.OrderPlaced | e.OrderAmended | e.OrderRested | e.OrderClosed):
+        return event if event.party.entity == entity else None
+    if isinstance(event, e.Traded):
+        return _own_side(event, entity)
+    if isinstance(event, e.TradeChanged):
+        trade = _own_side(event.trade, entity)
+        return None if trade is None else e.TradeChanged(event.time, trade)
+    return None
+
+
+_NOBODY = e.Fill(0, None, 0, 0, 0, Standing.INCOMING, Party(""))
+"""Stands for the other side of a trade."""
+
+
+def _own_side(trade: e.Traded, entity: str) -> e.Traded | None:
+    buys, sells = trade.buy.party.entity == entity, trade.sell.party.entity == entity
+    if not buys and not sells:
+        return None
+    return msgspec.structs.replace(
+        trade, buy=trade.buy if buys else _NOBODY, sell=trade.sell if sells else _NOBODY
     )

@@ -1,0 +1,154 @@
+"""Statuses, trading days and the timetable. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from zenithd_prodigy.engine.auction import uncross
+from zenithd_prodigy.engine.commands import (
+    EndTradingDay,
+    RunPhase,
+    SetStatus,
+    SetTimetable,
+    StartTradingDay,
+)
+from zenithd_prodigy.engine.matching import close
+from zenithd_prodigy.engine.orders import settle
+from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.model.events import (
+    Event,
+    PhaseReached,
+    StatusChanged,
+    TimetableSet,
+    TradingDayEnded,
+    TradingDayStarted,
+)
+from zenithd_prodigy.model.model import StandardModel
+from zenithd_prodigy.model.orders import CloseReason, Order, TimeInForce
+from zenithd_prodigy.model.statuses import STATUS_TABLE, Matching, Status
+from zenithd_prodigy.timetable.due import next_due, place_at
+from zenithd_prodigy.timetable.plan import PhaseKind
+
+
+def set_status(model: StandardModel, command: SetStatus, now: int) -> list[Event] | Refused:
+    """Change a status; where it brings orders together that were gathered, they are matched at one price."""
+    if command.symbol is not None and command.symbol not in model.symbols:
+        return Refused(Reason.UNKNOWN_SYMBOL)
+    if command.symbol is None and (command.status is None or not STATUS_TABLE[command.status].on_market):
+        return Refused(Reason.STATUS_PLACE)
+    events: list[Event] = []
+    _change_status(model, command.status, command.symbol, now, events, command.command_id)
+    return events
+
+
+def run_phase(model: StandardModel, command: RunPhase, now: int) -> list[Event] | Refused:
+    """Do the next phase of the timetable, if it is the one that is meant and its time has come."""
+    following = (
+        None if model.timetable is None or model.place is None else next_due(model.timetable, model.place)
+    )
+    if following is None or following.at > now:
+        return Refused(Reason.PHASE)
+    if (following.place.day, following.place.index) != (command.day, command.index):
+        return Refused(Reason.PHASE)
+    reached = PhaseReached(now, following.place, command.command_id)
+    model.apply(reached)
+    events: list[Event] = [reached]
+    kind, today = following.phase.kind, following.place.day
+    status = kind.status
+    if status is not None:
+        _change_status(model, status, None, now, events)
+    elif kind is PhaseKind.START_OF_DAY:
+        if model.trading_date is None or today > model.trading_date:
+            _start_day(model, today, now, events)
+    elif model.trading_date is not None and not model.day_ended:
+        _end_day(model, model.trading_date, now, events)
+    return events
+
+
+def set_timetable(model: StandardModel, command: SetTimetable, now: int) -> list[Event] | Refused:
+    """Follow another timetable from now on; what it would have done before is not made up."""
+    place = None if command.timetable is None else place_at(command.timetable, now)
+    event = TimetableSet(now, command.timetable, place, command.command_id)
+    model.apply(event)
+    return [event]
+
+
+def start_trading_day(model: StandardModel, command: StartTradingDay, now: int) -> list[Event] | Refused:
+    """Begin a day."""
+    if model.trading_date is not None and command.trading_date <= model.trading_date:
+        return Refused(Reason.TRADING_DATE)
+    events: list[Event] = []
+    _start_day(model, command.trading_date, now, events, command.command_id)
+    return events
+
+
+def end_trading_day(model: StandardModel, command: EndTradingDay, now: int) -> list[Event] | Refused:
+    """End the day that has begun."""
+    if model.trading_date is None or model.day_ended:
+        return Refused(Reason.TRADING_DATE)
+    events: list[Event] = []
+    _end_day(model, model.trading_date, now, events, command.command_id)
+    return events
+
+
+def _change_status(
+    model: StandardModel,
+    status: Status | None,
+    only: str | None,
+    now: int,
+    events: list[Event],
+    command_id: str = "",
+) -> None:
+    before = {code: symbol.rules.matching for code, symbol in model.symbols.items()}
+    event = StatusChanged(now, status, only, command_id)
+    model.apply(event)
+    events.append(event)
+    for code in sorted(model.symbols) if only is None else (only,):
+        symbol = model.symbols[code]
+        if only is None and symbol.status is not None:
+            continue  # its own status goes on
+        matching = symbol.rules.matching
+        if matching is Matching.SINGLE_PRICE or (
+            matching is Matching.CONTINUOUS and before[code] is not Matching.CONTINUOUS
+        ):
+            uncross(model, symbol, now, events)
+        settle(model, symbol, now, events)
+
+
+def _start_day(
+    model: StandardModel, trading_date: date, now: int, events: list[Event], command_id: str = ""
+) -> None:
+    if model.trading_date is not None and not model.day_ended:
+        _end_day(model, model.trading_date, now, events, command_id)
+        command_id = ""
+    event = TradingDayStarted(now, trading_date, command_id)
+    model.apply(event)
+    events.append(event)
+    # Dates that fell on days without trading.
+    _expire(model, now, events, lambda order: order.expiry is not None and order.expiry < trading_date)
+
+
+def _end_day(
+    model: StandardModel, trading_date: date, now: int, events: list[Event], command_id: str = ""
+) -> None:
+    event = TradingDayEnded(now, trading_date, command_id)
+    model.apply(event)
+    events.append(event)
+
+    def is_over(order: Order) -> bool:
+        if order.expiry is not None:
+            return order.expiry <= trading_date
+        return order.time_in_force is TimeInForce.DAY
+
+    _expire(model, now, events, is_over)
+
+
+def _expire(model: StandardModel, now: int, events: list[Event], is_over: Callable[[Order], bool]) -> None:
+    """Close orders, by symbol and number."""
+    for _, symbol in sorted(model.symbols.items()):
+        expired = [order for _, order in sorted(symbol.orders.items()) if is_over(order)]
+        for order in expired:
+            close(model, symbol, order, CloseReason.EXPIRED, now, events)
+        if expired:
+            settle(model, symbol, now, events)
