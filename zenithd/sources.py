@@ -17,6 +17,7 @@ from zenithd.markets.feed import SourceFeed
 from zenithd.metrics import Metrics
 from zenithd.plugin.http import HttpOffers
 from zenithd.plugin.interfaces import Clock, MarketSource
+from zenithd.plugin.journal import JournalFeeds
 from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
 from zenithd.supervisor import Attempt, Supervised
@@ -40,6 +41,7 @@ class Sources:
         http: httpx2.AsyncClient,
         state: Path,
         offers: HttpOffers,
+        feeds: JournalFeeds,
     ) -> None:
         self._plugins = plugins
         self._markets = markets
@@ -48,6 +50,7 @@ class Sources:
         self._http = http
         self._state = state
         self._offers = offers
+        self._feeds = feeds
         self.brought: list[Brought[MarketSource[Any]]] = plugins.market_sources()
         self.feeds: dict[str, SourceFeed] = {
             brought.name: markets.add_source(brought.name) for brought in self.brought
@@ -81,6 +84,7 @@ class Sources:
                 generator,
                 self._state / "plugins" / brought.plugin.name,
                 self._offers,
+                self._feeds,
             )
             return brought.implementation(brought.config, context)
 

@@ -56,6 +56,40 @@ class ProdigyConfig(PluginConfig, frozen=True, kw_only=True):
         ),
     ] = True
 
+    auction_at: Annotated[
+        str,
+        Meta(
+            pattern="^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+            description="Local time of the one auction a day in the markets that are otherwise open round "
+            "the clock; orders are gathered for it in the minute before. It counts when a market is founded; "
+            "later its timetable is the operator's.",
+        ),
+    ] = "16:00"
+    participants_orders_survive: Annotated[
+        bool,
+        Meta(
+            description="Whether orders of the simulated participants stay in the books over a restart. "
+            "Without, they are withdrawn at the start and placed anew; orders of others always stay.",
+        ),
+    ] = False
+    commands_waiting_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Commands that wait for one market; who sends more waits for room.",
+        ),
+    ] = 10_000
+    checkpoint_records: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=10_000_000,
+            description="Commands of a market after which its state is kept, so that a restart need not "
+            "replay more; keeping it holds the loop for a microsecond and a half per order.",
+        ),
+    ] = 20_000
+
     def __post_init__(self) -> None:
         try:
             ZoneInfo(self.time_zone)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from zenithd.domain.events import MarketEvent, MarketStateChanged
+from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeReported
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd_prodigy.engine.engine import StandardEngine
 from zenithd_prodigy.engine.refusals import Refused
@@ -72,6 +72,10 @@ class Translator(Protocol):
 
     def instruments(self) -> list[Instrument]:
         """Everything it lists."""
+        ...
+
+    def trades(self, code: str, after: int) -> list[TradeReported]:
+        """Trades of a symbol with higher ids, as far as they are kept, oldest first."""
         ...
 
     def snapshot(self) -> list[MarketEvent]:

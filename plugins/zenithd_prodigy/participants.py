@@ -17,7 +17,7 @@ from zenithd.domain.identifiers import InstrumentId, split_instrument
 from zenithd.domain.market_data import Broker, Side
 from zenithd_prodigy.engine.commands import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
 from zenithd_prodigy.listings import AGENTS, MARKET_MAKERS
-from zenithd_prodigy.model.events import Event, OrderAmended, OrderClosed, OrderPlaced, OrderRested, Traded
+from zenithd_prodigy.model.events import OrderAmended, OrderClosed, OrderPlaced, OrderRested, Traded
 from zenithd_prodigy.model.orders import CONTRA, OrderType, Party, Standing, TimeInForce
 from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.reference_price import ReferencePrice
@@ -26,7 +26,13 @@ from zenithd_prodigy.tick_ladder import TickLadder
 USUAL_ORDER_VALUE = 4_000_000
 """Value of a usual order, in units of the price scale: four thousand dollars at three decimals."""
 
+PARTICIPANTS = frozenset(broker.code for broker in MARKET_MAKERS + AGENTS)
+"""The executing firms under which they trade."""
+
 _ROUND_QUANTITIES = (1, 1, 2, 2, 2, 3, 4, 5, 5, 5, 6, 8, 10, 10, 12, 15, 20, 25)
+
+
+OrderEvent = OrderPlaced | OrderRested | OrderAmended | OrderClosed | Traded
 
 
 class FlowStyle(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +124,7 @@ class InstrumentFlow:
         source: random.Random,
     ) -> None:
         self.instrument = instrument
-        self._symbol, self._market = split_instrument(instrument)
+        self.symbol, self._market = split_instrument(instrument)
         self.step_seconds = style.step_seconds / activity
         self._state = state
         self._ladder = ladder
@@ -130,9 +136,11 @@ class InstrumentFlow:
         self._taker_side = Side.BID
         self._seconds_to_take = self._take_seconds * source.random()
 
-    def observe(self, events: Iterable[Event]) -> None:
-        """Learn what became of the own orders."""
+    def observe(self, events: Iterable[OrderEvent]) -> None:
+        """Learn what became of the own orders; those of others are passed over."""
         for event in events:
+            if not isinstance(event, Traded) and event.party.entity not in PARTICIPANTS:
+                continue
             if isinstance(event, OrderPlaced | OrderRested | OrderAmended):
                 if event.standing is Standing.BOOK and event.price is not None:
                     self._quotes[event.side].numbers[event.order] = self._ladder.number_of(event.price)
@@ -140,10 +148,16 @@ class InstrumentFlow:
                     self._quotes[event.side].numbers.pop(event.order, None)
             elif isinstance(event, OrderClosed):
                 self._quotes[event.side].numbers.pop(event.order, None)
-            elif isinstance(event, Traded):
+            else:
                 for side, fill in ((Side.BID, event.buy), (Side.ASK, event.sell)):
                     if not fill.leaves:
                         self._quotes[side].numbers.pop(fill.order, None)
+
+    def adopt(self) -> None:
+        """Take over the own orders that stand in the book from before."""
+        for order in self._state.orders.values():
+            if order.party.entity in PARTICIPANTS and order.standing is Standing.BOOK and order.price:
+                self._quotes[order.side].numbers[order.number] = self._ladder.number_of(order.price)
 
     def fill(self) -> Iterator[OrderCommand]:
         """Place orders until both sides have what the makers like: at the opening, and after an expiry."""
@@ -211,7 +225,7 @@ class InstrumentFlow:
         return PlaceOrder(
             market=self._market,
             entity=party.entity,
-            symbol=self._symbol,
+            symbol=self.symbol,
             side=quotes.side,
             quantity=quantity,
             price=price,
@@ -221,14 +235,14 @@ class InstrumentFlow:
         )
 
     def _cancel(self, order: int) -> CancelOrder:
-        return CancelOrder(market=self._market, entity=self._owner(order), symbol=self._symbol, order=order)
+        return CancelOrder(market=self._market, entity=self._owner(order), symbol=self.symbol, order=order)
 
     def _reprice(self, quotes: _Quotes, order: int) -> OrderCommand:
         price = self._passive_price(quotes)
         if price == self._state.orders[order].price:
             return self._reduce(order)
         return AmendOrder(
-            market=self._market, entity=self._owner(order), symbol=self._symbol, order=order, price=price
+            market=self._market, entity=self._owner(order), symbol=self.symbol, order=order, price=price
         )
 
     def _reduce(self, order: int) -> OrderCommand:
@@ -239,7 +253,7 @@ class InstrumentFlow:
         return AmendOrder(
             market=self._market,
             entity=self._owner(order),
-            symbol=self._symbol,
+            symbol=self.symbol,
             order=order,
             quantity=found.quantity - less,
         )
@@ -269,7 +283,7 @@ class InstrumentFlow:
         return PlaceOrder(
             market=self._market,
             entity=party.entity,
-            symbol=self._symbol,
+            symbol=self.symbol,
             side=side,
             quantity=quantity,
             order_type=OrderType.MARKET if is_market else OrderType.LIMIT,

@@ -1,47 +1,51 @@
-"""The reference exchange as a market source: pace, past and days around the pure demonstration."""
+"""The reference exchange as a market source: restores its markets, shows them, and lets the crowd in."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import trio
 
+from zenithd.domain.events import MarketEvent, SecurityChanged, TradeReported
 from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
-from zenithd.domain.market_data import FeedStatus
 from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext, ReservedTradeIds
 from zenithd_prodigy import kept
 from zenithd_prodigy.backfill import Backfill
 from zenithd_prodigy.config import ProdigyConfig
-from zenithd_prodigy.demonstration import Beginning, Demonstration, demonstration_markets
+from zenithd_prodigy.control import routes
+from zenithd_prodigy.crowd import Crowd
+from zenithd_prodigy.demonstration import (
+    Beginning,
+    DemonstrationMarket,
+    closing_price,
+    decorated,
+    demonstration_markets,
+    founding,
+    make_flows,
+    withdrawal,
+)
+from zenithd_prodigy.floor import Floor
 from zenithd_prodigy.history import PastOrigin, past_trade_ids
+from zenithd_prodigy.keeper import Keeper, KeeperSettings
 from zenithd_prodigy.kept import Kept
 from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET
-from zenithd_prodigy.schedule import Schedule
-from zenithd_prodigy.trading_day import NANOSECONDS, day_end, trading_date_at
-
-TRADE_IDS_PER_STEP_MAX = 10_000
-"""Ids that are reserved ahead: many more than the trades of one step, or of one instrument's opening."""
+from zenithd_prodigy.model.definitions import CLOSE_REFERENCE
+from zenithd_prodigy.model.events import Event, TradingDayStarted
+from zenithd_prodigy.trading_day import trading_date_at
 
 UNRESERVED_IDS_MAX = 10_000
-"""Ids left out above a known trade: versions that did not reserve may have used so many more."""
-
-ORDER_NUMBER_BITS = 16
-"""Order numbers begin at the start's second shifted by so many bits: more than are used in a second, so
-that no later start can use one again."""
-
-
-EARLY_SECONDS = 0.02
-"""Who is due so soon acts at once: two or three instruments to a waking-up, which costs more than they do."""
+"""Ids left out above a known trade: versions that kept no journal may have used so many more."""
 
 Known = Mapping[InstrumentId, LastKnown | None]
 """What the daemon knows of each instrument from before the start; None at its first start."""
 
 
 class Prodigy(MarketSource[ProdigyConfig]):
-    """Runs the simulated markets XSX and XSY until cancelled."""
+    """Runs the markets of the exchange, the demonstration's XSX and XSY among them, until cancelled."""
 
     Config = ProdigyConfig
     holds_readiness = True
@@ -50,54 +54,65 @@ class Prodigy(MarketSource[ProdigyConfig]):
         super().__init__(config, context)
         self._zone = ZoneInfo(config.time_zone)
         self._markets = demonstration_markets(config.time_zone, second_market=config.second_market)
+        settings = KeeperSettings(
+            commands_waiting_max=config.commands_waiting_max, checkpoint_records=config.checkpoint_records
+        )
+        self._floor = Floor(context, settings, decorated)
 
     async def run(self) -> None:
-        """Open the books at once, make the past beside it, trade until cancelled."""
-        for market in self._markets:
-            self.context.declare_market(market.definition, market.instruments)
-        now = self.context.clock.now()
-        today = trading_date_at(now, self._zone)
+        """Restore or found the markets, show them, make the past beside them, trade until cancelled."""
+        await self._floor.open()
         known = {instrument: await self.context.last_known(instrument) for instrument in self._listed()}
-        state = self._load()
-        ids = ReservedTradeIds(self.context.directory)
-        first_id = _first_trade_id(ids, known)
-        self._note_first_starts(state, known, now, first_id)
-        if None in known.values():
-            first_id += past_trade_ids(self.config.history_days)
-        ids.reserve(first_id + TRADE_IDS_PER_STEP_MAX)
-        backfill = Backfill(self.context, self._zone, self._unfinished(state))
-        state.closes = _closes(state, known, backfill, today)
-        state.trading_date = today
-        kept.save(self.context.directory, state)
-        demonstration = self._demonstration(known, first_id, now)
-        for batch in demonstration.begin(today, now):
-            await self.context.publish(batch)
-        await backfill.last_day(instrument for instrument, last in known.items() if last is None)
-        for batch in demonstration.opening(now, state.closes):
-            await self.context.publish(batch)
-        for market in self._markets:
-            self.context.set_status(market.definition.id, FeedStatus.ACTIVE)
+        now = self.context.clock.now()
+        founded = [market for market in self._markets if self._floor.find(market.definition.id) is None]
+        backfill = await self._found(founded, known, now)
+        for keeper in self._floor:
+            if not self.config.participants_orders_survive:
+                model = keeper.market.model
+                await keeper.prepare(withdrawal(model.definition.code, model.symbols))
+            await self._show(keeper, known)
+        await backfill.last_day(each.id for market in founded for each in market.instruments)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._make_past, backfill, state, name="prodigy: simulated past")
-            nursery.start_soon(self._trade, demonstration, ids, state, today, name="prodigy: trading")
+            for keeper in self._floor:
+                keeper.observers.append(partial(self._day_began, keeper, nursery))
+                self._floor.start(keeper, nursery)
+            crowd = self._crowd(known, now)
+            await crowd.fill()
+            for keeper in self._floor:
+                self._floor.open_to_all(keeper)
+            self.context.serve_http(routes(self._floor))
+            nursery.start_soon(crowd.run, name="prodigy: participants")
+            nursery.start_soon(self._make_past, backfill, name="prodigy: simulated past")
 
     def _listed(self) -> list[InstrumentId]:
-        return [instrument.id for market in self._markets for instrument in market.instruments]
+        return [each.id for market in self._markets for each in market.instruments]
+
+    async def _found(self, founded: Sequence[DemonstrationMarket], known: Known, now: int) -> Backfill:
+        """Found the markets that are not there yet; returns the past that is to be made."""
+        state = self._load()
+        ids = ReservedTradeIds(self.context.directory)
+        fresh = [each.id for market in founded for each in market.instruments if known[each.id] is None]
+        first_id = _first_trade_id(ids, known)
+        for instrument in fresh:
+            state.unfinished[instrument] = PastOrigin(
+                now, self._price(instrument, known), self.config.history_days, self.config.seed, first_id
+            )
+        if fresh:
+            first_id += past_trade_ids(self.config.history_days)
+        backfill = Backfill(self.context, self._zone, self._unfinished(state))
+        closes = _closes(state, known, backfill, trading_date_at(now, self._zone))
+        for market in founded:
+            beginnings = {each.id: Beginning(first_id, closes.get(each.id)) for each in market.instruments}
+            await self._floor.found(founding(market, beginnings, now, self.config.auction_at))
+        kept.save(self.context.directory, state)
+        return backfill
 
     def _load(self) -> Kept:
         try:
             return kept.load(self.context.directory)
         except ValueError as error:
-            self.context.log.warning("what was kept is unreadable, closes are not known", error=str(error))
+            self.context.log.warning("what was kept is unreadable", error=str(error))
             return Kept()
-
-    def _note_first_starts(self, state: Kept, known: Known, now: int, first_trade_id: int) -> None:
-        """Give a simulated past to every instrument of which nothing is known."""
-        for instrument, last in known.items():
-            if last is None:
-                price = self._price(instrument, known)
-                days, seed = self.config.history_days, self.config.seed
-                state.unfinished[instrument] = PastOrigin(now, price, days, seed, first_trade_id)
 
     def _unfinished(self, state: Kept) -> dict[InstrumentId, PastOrigin]:
         """The simulated pasts to be made; those of a market that is switched off wait."""
@@ -110,58 +125,72 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     def _price(self, instrument: InstrumentId, known: Known) -> int:
         """Where trading begins: at the last price, else at that of the first market, else at the mean."""
-        code = split_instrument(instrument)[0]
+        code, market = split_instrument(instrument)
+        keeper = self._floor.find(market)
+        symbol = None if keeper is None else keeper.market.model.symbols.get(code)
+        if symbol is not None and symbol.last_price is not None:
+            return int(symbol.last_price)
         last = known[instrument] or known[instrument_id(code, FIRST_MARKET)]
         mean = COMPANIES_BY_CODE[code].price
         # A price from far off belongs to another version of the company; the ladder ends at 0.
         return min(max(last.price, mean // 2), mean * 2) if last is not None else mean
 
-    def _demonstration(self, known: Known, first_trade_id: int, now: int) -> Demonstration:
-        first_order_number = now // NANOSECONDS << ORDER_NUMBER_BITS
-        beginnings = {
-            instrument: Beginning(self._price(instrument, known), first_trade_id) for instrument in known
-        }
-        # With the start in it, a restart does not walk into the same crash again.
-        seed = f"{self.config.seed}/{first_order_number}"
-        return Demonstration(self._markets, beginnings, first_order_number, seed)
+    # Showing
 
-    async def _make_past(self, backfill: Backfill, state: Kept) -> None:
+    async def _show(self, keeper: Keeper, known: Known) -> None:
+        """Publish a market as it is, with the trades that the daemon had not stored when it ended."""
+        model, translator = keeper.market.model, keeper.market.translator
+        zone, market = ZoneInfo(model.definition.time_zone), model.definition.code
+        missing: dict[str, list[TradeReported]] = {}
+        for code in model.symbols:
+            last = known.get(instrument_id(code, market))
+            for trade in translator.trades(code, 0 if last is None else last.trade_id):
+                if trading_date_at(trade.time, zone) == model.trading_date:
+                    missing.setdefault(code, []).append(trade)
+
+        def extra(code: str) -> list[MarketEvent]:
+            instrument, close = (
+                instrument_id(code, market),
+                model.symbols[code].references.get(CLOSE_REFERENCE),
+            )
+            said: list[MarketEvent] = [SecurityChanged(instrument=instrument, close=close)] if close else []
+            return said + missing.get(code, [])
+
+        await self._floor.show(keeper, extra)
+
+    def _day_began(self, keeper: Keeper, nursery: trio.Nursery, events: list[Event]) -> None:
+        if any(isinstance(event, TradingDayStarted) for event in events):
+            nursery.start_soon(self._keep_closes, keeper, name="prodigy: closing prices")
+
+    async def _keep_closes(self, keeper: Keeper) -> None:
+        """Keep the last price of every symbol as the close of the day that is over."""
+        model = keeper.market.model
+        for code, symbol in sorted(model.symbols.items()):
+            if symbol.last_price is not None:
+                await keeper.execute(closing_price(model.definition.code, code, symbol.last_price))
+
+    # Participants
+
+    def _crowd(self, known: Known, now: int) -> Crowd:
+        keepers = [(market, self._floor.find(market.definition.id)) for market in self._markets]
+        there = [(market, keeper) for market, keeper in keepers if keeper is not None]
+        flows = make_flows(
+            [(market, keeper.market.model.symbols) for market, keeper in there],
+            partial(self._price, known=known),
+            f"{self.config.seed}/{now}",  # with the start in it, a restart does not walk into the same crash
+        )
+        if self.config.participants_orders_survive:
+            for flow in flows.values():
+                flow.adopt()
+        owners = {each.id: keeper for market, keeper in there for each in market.instruments}
+        return Crowd(flows, owners, self.config.rate, random.Random(f"{self.config.seed}/schedule"))
+
+    async def _make_past(self, backfill: Backfill) -> None:
         await backfill.days_before()
+        state = self._load()
         for instrument in self._listed():
             state.unfinished.pop(instrument, None)
         kept.save(self.context.directory, state)
-
-    async def _trade(
-        self, demonstration: Demonstration, ids: ReservedTradeIds, state: Kept, today: date
-    ) -> None:
-        """Move the instruments one after the other, each at its own pace, and roll the day at midnight."""
-        intervals = {
-            instrument: seconds / self.config.rate
-            for instrument, seconds in demonstration.step_seconds.items()
-        }
-        source = random.Random(f"{self.config.seed}/schedule")
-        schedule = Schedule(intervals, trio.current_time(), source)
-        midnight = day_end(today, self._zone)
-        while True:
-            await trio.sleep_until(schedule.next_due)
-            now = self.context.clock.now()
-            if now >= midnight:
-                today = trading_date_at(now, self._zone)
-                midnight = day_end(today, self._zone)
-                await self._start_day(demonstration, state, today, now)
-            until = trio.current_time() + EARLY_SECONDS
-            while schedule.next_due <= until:
-                instrument = schedule.take(until)
-                if instrument is not None:
-                    ids.reserve(demonstration.newest_trade_id + TRADE_IDS_PER_STEP_MAX)
-                    await self.context.publish(demonstration.step(instrument, now))
-
-    async def _start_day(self, demonstration: Demonstration, state: Kept, today: date, now: int) -> None:
-        state.trading_date = today
-        state.closes = dict(demonstration.last_prices)
-        kept.save(self.context.directory, state)
-        for batch in demonstration.start_day(today, now):
-            await self.context.publish(batch)
 
 
 def _closes(state: Kept, known: Known, backfill: Backfill, today: date) -> dict[InstrumentId, int]:

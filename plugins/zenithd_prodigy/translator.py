@@ -74,6 +74,12 @@ class StandardTranslator:
             self._symbol_snapshot(symbol, batch)
         return batch
 
+    def trades(self, code: str, after: int) -> list[public.TradeReported]:
+        """The trades of a symbol that are still kept and have higher ids than `after`, oldest first."""
+        kept = self._model.symbols[code].trades
+        found = {**kept.previous, **kept.current}
+        return [self._trade(found[trade_id]) for trade_id in sorted(found) if trade_id > after]
+
     def market_state(self) -> public.MarketStateChanged:
         """The status that the market and its board have now."""
         return self._market_state(self._model.status)

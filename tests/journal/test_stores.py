@@ -159,12 +159,11 @@ async def test_following_ends_with_the_journal(place: Place) -> None:
         async for record in journal.follow():
             seen.append(record.position)
 
-    async with trio.open_nursery() as nursery:
-        async with serving(place.store()) as journal:
-            nursery.start_soon(follow, journal)
-            await fill(journal, [1, 2])
-            while len(seen) < 2:
-                await trio.sleep(0.001)
+    async with trio.open_nursery() as nursery, serving(place.store()) as journal:
+        nursery.start_soon(follow, journal)
+        await fill(journal, [1, 2])
+        while len(seen) < 2:
+            await trio.sleep(0.001)
     assert seen == [1, 2]
 
 

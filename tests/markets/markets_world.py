@@ -36,6 +36,7 @@ from zenithd.metrics import Metrics
 from zenithd.plugin.http import HttpRoute
 from zenithd.supervisor import Attempt
 from zenithd.testing import FakeClock
+from zenithd.testing.memory_feed import MemoryFeed
 from zenithd.wire.codec import Encoding, codecs
 from zenithd.wire.errors import SYMBOL_NOT_FOUND, with_suffix
 
@@ -47,6 +48,13 @@ SECOND = 10**9
 EVERYTHING = Access(user="all", grants=(MarketGrant("*", View(brokers=True, cross_references=True)),))
 CODEC = codecs(64)[Encoding.JSON]
 LOG = structlog.stdlib.get_logger("test")
+
+
+class MemoryFeeds:
+    """Feeds that nobody keeps."""
+
+    def feed(self, plugin: str, name: str) -> MemoryFeed:
+        return MemoryFeed()
 
 
 class NoOffers:
@@ -179,6 +187,7 @@ class World:
             random.Random(1),
             directory,
             NoOffers(),
+            MemoryFeeds(),
         )
 
     async def run(self, nursery: trio.Nursery) -> None:

@@ -22,9 +22,11 @@ from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
 from zenithd.plugin.http import HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown, MarketSource, PluginConfig
+from zenithd.plugin.journal import JournalFeed
 from zenithd.plugin.loaded import Brought, PluginState, SourceStatus
 from zenithd.recording import RecordingWriter
 from zenithd.supervisor import Attempt, Supervised, SupervisionSettings, supervise
+from zenithd.testing.memory_feed import MemoryFeed
 
 ENTRIES_QUEUED_MAX = 1000
 FLUSH_SECONDS = 1.0
@@ -180,6 +182,10 @@ class RecordingContext:
         """Nothing is known."""
         await trio.lowlevel.checkpoint()
         return None
+
+    def journal(self, feed: str) -> JournalFeed:
+        """Nothing is kept of what runs for a recording."""
+        return MemoryFeed()
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Nothing is served while recording."""

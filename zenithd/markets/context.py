@@ -19,6 +19,7 @@ from zenithd.markets.declarations import check_past
 from zenithd.markets.feed import Past, SourceFeed
 from zenithd.plugin.http import HttpOffers, HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown
+from zenithd.plugin.journal import JournalFeed, JournalFeeds
 from zenithd.supervisor import Attempt
 
 
@@ -36,6 +37,7 @@ class SourceContext:
         generator: random.Random,
         directory: Path,
         offers: HttpOffers,
+        feeds: JournalFeeds,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -49,6 +51,7 @@ class SourceContext:
         self._history = history
         self._directory = directory
         self._offers = offers
+        self._feeds = feeds
 
     @property
     def directory(self) -> Path:
@@ -79,6 +82,10 @@ class SourceContext:
         self._check()
         self._attempt.activity += 1
         self._feed.set_status(market, status, reason)
+
+    def journal(self, feed: str) -> JournalFeed:
+        """A feed of the journal that belongs to the plugin."""
+        return self._feeds.feed(self.name, feed)
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Serve REST for operators until this run is over."""

@@ -150,6 +150,7 @@ from zenithd.plugin.joining import (
     TradeSequence,
     Verdict,
 )
+from zenithd.plugin.journal import JournalFeed, JournalUnavailable, KeptState
 from zenithd.plugin.policy import VenueFault, VenuePolicy, VenueUnavailable
 from zenithd.plugin.trade_ids import ReservedTradeIds
 from zenithd.plugin.venue import VenueSource
@@ -175,6 +176,9 @@ __all__ = [
     "Identity",
     "Item",
     "JoinRules",
+    "JournalFeed",
+    "JournalUnavailable",
+    "KeptState",
     "Kind",
     "LastKnown",
     "MarketSource",

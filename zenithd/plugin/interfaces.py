@@ -19,6 +19,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import Bar, FeedStatus
 from zenithd.plugin.http import HttpRoute
+from zenithd.plugin.journal import JournalFeed
 
 API_VERSION = 1
 """Version of this interface. A plugin module says `API_VERSION = 1`; another number is refused."""
@@ -125,6 +126,10 @@ class MarketSourceContext(Protocol):
 
     async def last_known(self, instrument: InstrumentId) -> LastKnown | None:
         """What the store knows of the instrument, None at the first start."""
+        ...
+
+    def journal(self, feed: str) -> JournalFeed:
+        """A feed of the daemon's journal that belongs to this plugin, by a name of its own choice."""
         ...
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:

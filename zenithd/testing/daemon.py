@@ -26,8 +26,10 @@ from zenithd.market.venue import VenueMarket
 from zenithd.market.view import InstrumentView
 from zenithd.plugin.http import HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown, MarketSource, MarketSourceContext, PluginConfig
+from zenithd.plugin.journal import JournalFeed
 from zenithd.testing.beside import nursery_beside
 from zenithd.testing.clock import FakeClock
+from zenithd.testing.memory_feed import MemoryFeed
 
 WAIT_SECONDS_MAX = 60.0
 """How long the `wait_…` methods wait, in trio's time, before the test fails."""
@@ -82,6 +84,7 @@ class MemoryDaemon:
         self.gaps = 0
         self.backfilled: dict[tuple[InstrumentId, date], list[TradeReported]] = {}
         self.known: dict[InstrumentId, LastKnown] = {}
+        self.feeds: dict[str, MemoryFeed] = {}
         self.routes: tuple[HttpRoute, ...] = ()
         self.publishing = 0
         self._changed = trio.Event()
@@ -147,6 +150,10 @@ class MemoryDaemon:
         """Answer from `known`."""
         await trio.lowlevel.checkpoint()
         return self.known.get(instrument)
+
+    def journal(self, feed: str) -> JournalFeed:
+        """A feed in memory, the same one whenever it is asked for: see `feeds`."""
+        return self.feeds.setdefault(feed, MemoryFeed())
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Keep the routes in `routes`."""

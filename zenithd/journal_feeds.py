@@ -1,0 +1,78 @@
+"""The journal's feeds as plugins get them: each plugin its own, by name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+
+from zenithd.journal import (
+    Appended,
+    Damaged,
+    InvalidEntry,
+    Journal,
+    JournalRefuses,
+    JournalUnreadable,
+)
+from zenithd.plugin.journal import JournalUnavailable, KeptState
+
+KIND = "record"
+"""Of every record: what is in it is the plugin's business."""
+
+
+class PluginFeed:
+    """Implements `zenithd.plugin.journal.JournalFeed`."""
+
+    def __init__(self, journal: Journal, name: str, now: Callable[[], int]) -> None:
+        self._journal = journal
+        self._name = name
+        self._now = now
+
+    async def append(self, bodies: Sequence[bytes]) -> int:
+        """Append records, all or none."""
+        try:
+            outcome = await self._journal.append(
+                self._name, [(KIND, body) for body in bodies], now=self._now()
+            )
+        except JournalRefuses as error:
+            raise JournalUnavailable(str(error)) from error
+        assert isinstance(outcome, Appended)  # the journal itself numbered them
+        return outcome.last_sequence
+
+    async def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:
+        """Sequence and body of every record from `first` on."""
+        try:
+            async for record in self._journal.read_feed(self._name, first):
+                yield record.sequence, record.body
+        except (JournalUnreadable, Damaged) as error:
+            raise JournalUnavailable(str(error)) from error
+
+    async def keep_state(self, sequence: int, state: bytes) -> None:
+        """Keep a derived state."""
+        encoded = msgspec.msgpack.encode((sequence, state))
+        try:
+            await self._journal.put_snapshot(self._name, self._journal.head.position, self._now(), encoded)
+        except (JournalRefuses, InvalidEntry) as error:
+            raise JournalUnavailable(str(error)) from error
+
+    async def kept_state(self) -> KeptState | None:
+        """The newest kept state."""
+        try:
+            found = await self._journal.snapshot(self._name)
+        except JournalUnreadable as error:
+            raise JournalUnavailable(str(error)) from error
+        if found is None:
+            return None
+        return KeptState(*msgspec.msgpack.decode(found.state, type=tuple[int, bytes]))
+
+
+class PluginFeeds:
+    """Implements `zenithd.plugin.journal.JournalFeeds`."""
+
+    def __init__(self, journal: Journal, now: Callable[[], int]) -> None:
+        self._journal = journal
+        self._now = now
+
+    def feed(self, plugin: str, name: str) -> PluginFeed:
+        """The feed of a plugin."""
+        return PluginFeed(self._journal, f"{plugin}/{name}", self._now)

@@ -1,0 +1,69 @@
+"""What a plugin keeps for ever: feeds of the daemon's journal, as a plugin sees them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+
+class JournalUnavailable(Exception):
+    """The journal refuses, or cannot be read. The text says why.
+
+    What was to be appended may be there or not: whoever derives a state from the feed reads it again. A
+    source that lets this pass is started anew, and does so.
+    """
+
+
+class KeptState(NamedTuple):
+    """A state that was derived from all records of a feed up to a sequence."""
+
+    sequence: int
+    state: bytes
+
+
+class JournalFeed(Protocol):
+    """One feed of records in the order in which they were appended, numbered from 1 without holes.
+
+    It belongs to one writer. A record is there for ever.
+    """
+
+    async def append(self, bodies: Sequence[bytes]) -> int:
+        """Append records, all or none; returns the sequence of the last one when they are on the disk.
+
+        Raises:
+            JournalUnavailable: nothing was acknowledged.
+            ValueError: none were given, or more than fits into one commit.
+        """
+        ...
+
+    def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:
+        """Sequence and body of every record from `first` on, up to what is there now.
+
+        Raises:
+            JournalUnavailable: it cannot be read.
+        """
+        ...
+
+    async def keep_state(self, sequence: int, state: bytes) -> None:
+        """Keep a derived state, so that a restart need not read everything; older ones go.
+
+        Raises:
+            JournalUnavailable: it may be kept or not.
+        """
+        ...
+
+    async def kept_state(self) -> KeptState | None:
+        """The newest kept state.
+
+        Raises:
+            JournalUnavailable: it cannot be read.
+        """
+        ...
+
+
+class JournalFeeds(Protocol):
+    """Where feeds come from."""
+
+    def feed(self, plugin: str, name: str) -> JournalFeed:
+        """The feed of a plugin."""
+        ...

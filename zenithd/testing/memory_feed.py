@@ -1,0 +1,49 @@
+"""A journal feed in memory: for tests, and where nothing is to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import trio
+
+from zenithd.plugin.journal import JournalUnavailable, KeptState
+
+
+class MemoryFeed:
+    """Implements `zenithd.plugin.JournalFeed`.
+
+    Attributes:
+        records: what was appended.
+        refuses: a reason why nothing can be appended; empty: it can.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.refuses = ""
+        self._state: KeptState | None = None
+
+    async def append(self, bodies: Sequence[bytes]) -> int:
+        """Append records, all or none."""
+        await trio.lowlevel.checkpoint()
+        if self.refuses:
+            raise JournalUnavailable(self.refuses)
+        if not bodies:
+            raise ValueError("there is nothing to append")
+        self.records += bodies
+        return len(self.records)
+
+    async def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:
+        """Sequence and body of every record from `first` on."""
+        for sequence, body in enumerate(self.records[first - 1 :], first):
+            await trio.lowlevel.checkpoint()
+            yield sequence, body
+
+    async def keep_state(self, sequence: int, state: bytes) -> None:
+        """Keep a derived state."""
+        await trio.lowlevel.checkpoint()
+        self._state = KeptState(sequence, state)
+
+    async def kept_state(self) -> KeptState | None:
+        """The newest kept state."""
+        await trio.lowlevel.checkpoint()
+        return self._state
