@@ -46,7 +46,7 @@ def test_records_come_back_with_positions_and_digests() -> None:
 
 
 def test_the_digest_is_what_the_documentation_says() -> None:
-    frames, head = encode(Head(), RUNS[:1])
+    _, head = encode(Head(), RUNS[:1])
     digest = GENESIS
     for position, sequence, (kind, body) in ((1, 1, ("x", b"one")), (2, 2, ("y", b""))):
         fields = [position, "a", sequence, 100, kind, body]

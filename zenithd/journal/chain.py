@@ -120,6 +120,12 @@ def join(parts: Sequence[Frames]) -> Frames:
     return Frames(b"".join([part.sizes for part in parts]), b"".join([part.payload for part in parts]))
 
 
+def cut(frames: Frames, number: int) -> Frames:
+    """The first frames, so many of them."""
+    sizes = frames.sizes[: number * _SIZE_BYTES]
+    return Frames(sizes, frames.payload[: sum(struct.unpack(f"<{number}I", sizes))])
+
+
 def last_digest(frames: Frames) -> bytes:
     """The digest that ends the chain of these frames."""
     return frames.payload[-DIGEST_BYTES:]

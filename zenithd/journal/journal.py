@@ -136,6 +136,7 @@ class Journal(Streams):
         self._gathering = _Gathering()
         self._under_way: tuple[_Gathering, Reply[Head]] | None = None
         self._wake = trio.Event()
+        self._changed = trio.Event()
         self._queue = trio.StrictFIFOLock()
         self._queued = 0
         self._names: set[str] = set()
@@ -162,14 +163,8 @@ class Journal(Streams):
         with trio.CancelScope(shield=True):  # what it opens must be known, to be closed
             writer = await reply.wait()
         acknowledged = self.head
-        if (
-            acknowledged.position
-            and not await self._thread.start(lambda: _holds(writer.reader, acknowledged)).wait()
-        ):
-            raise StoreFault(
-                f"records up to {acknowledged.position} were acknowledged and are not there: the store ends"
-                f" at {writer.head.position}; restore a backup"
-            )
+        if acknowledged.position:
+            await self._thread.start(lambda: _require(writer.reader, acknowledged)).wait()
         self.head = writer.head
         self._happens(Happening.OPENED, "")
         self._tell_readers()
@@ -227,6 +222,8 @@ class Journal(Streams):
                 await self._commit()
         finally:
             self._happens(Happening.CLOSED, "the journal is closed")
+            if self._under_way is not None:
+                self._refuse(self._under_way[0])
             self._reading_thread.start(self._close_reader)
             self._reading_thread.stop()
             closed = self._thread.start(self._close_store)
@@ -244,12 +241,23 @@ class Journal(Streams):
         elif happening is Happening.OPENED and before is State.REFUSING:
             _log.info("journal works again", position=self.head.position)
         self.reason = reason
+        self._changed.set()
+        self._changed = trio.Event()
         if self.state is not State.SERVING:
             gathering, self._gathering = self._gathering, _Gathering()
             gathering.taken.set()
             self._refuse(gathering)
             self._wake.set()
             self._tell_readers()
+
+    async def wait_change(self) -> None:
+        """Return when `state` or `reason` may have changed."""
+        await self._changed.wait()
+
+    async def wait_state(self, *states: State) -> None:
+        """Return once the journal is in one of the states."""
+        while self.state not in states:
+            await self._changed.wait()
 
     def _found_damage(self, damage: Damaged) -> None:
         if self.state is not State.CLOSED:
@@ -420,6 +428,10 @@ NAMES_KNOWN_MAX = 10_000
 """Feeds and kinds that are not looked at again."""
 
 
-def _holds(reader: Reader, head: Head) -> bool:
-    """True if the records up to a head are there: its own digest stands for those before it."""
-    return reading.head_at(reader, head.position) == head
+def _require(reader: Reader, acknowledged: Head) -> None:
+    """Look whether the records up to a head are there: its own digest stands for those before it."""
+    there = reading.read_head(reader)
+    if there.position < acknowledged.position:
+        raise Damaged(there.position + 1, "it was acknowledged and is missing")
+    if reading.head_at(reader, acknowledged.position) != acknowledged:
+        raise Damaged(acknowledged.position, "another record is in its place than was acknowledged")
