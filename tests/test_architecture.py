@@ -86,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sessions",
         "wire",
     },
+    "journaling": {"collectors", "config", "journal", "metrics"},
     "reloading": {"accounts", "config"},
     "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},
     "process": set(),

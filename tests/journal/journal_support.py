@@ -60,9 +60,7 @@ class SqlitePlace:
         statement = statement.replace("'\\x", "x'")  # bytes as PostgreSQL writes them
         connection = dbapi2.connect(str(self.path), isolation_level=None)
         with contextlib.closing(connection):
-            connection.execute(
-                statement.format(block="block", feed_index="feed_index", snapshot="snapshot")
-            )
+            connection.execute(statement.format(block="block", feed_index="feed_index", snapshot="snapshot"))
 
     def make_version_0(self) -> None:
         self.change("DROP TABLE {feed_index}")

@@ -1,4 +1,4 @@
-"""Disks, files and servers that fail, in both stores: refused with a reason, and what was acknowledged stays."""
+"""Disks, files and servers that fail: refused with a reason, and what was acknowledged stays."""
 
 from __future__ import annotations
 

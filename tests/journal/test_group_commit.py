@@ -59,9 +59,7 @@ def store(folder_place: SqlitePlace) -> FaultStore:
     return FaultStore(folder_place.store())
 
 
-async def with_producers(
-    store: FaultStore, test: Callable[[Journal, LoopThread, Producers], Any]
-) -> None:
+async def with_producers(store: FaultStore, test: Callable[[Journal, LoopThread, Producers], Any]) -> None:
     thread = LoopThread()
     async with serving(store, SETTINGS, thread) as journal, trio.open_nursery() as nursery:
         await test(journal, thread, Producers(journal, nursery))
@@ -69,9 +67,7 @@ async def with_producers(
         nursery.cancel_scope.cancel()
 
 
-async def test_what_comes_during_a_commit_is_the_next(
-    store: FaultStore, autojump_clock: MockClock
-) -> None:
+async def test_what_comes_during_a_commit_is_the_next(store: FaultStore, autojump_clock: MockClock) -> None:
     async def test(journal: Journal, thread: LoopThread, producers: Producers) -> None:
         thread.held = True
         await producers.start("1", "2", "3")
