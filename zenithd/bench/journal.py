@@ -204,9 +204,7 @@ async def _measure(store: Store, bare: Bare, name: str, producers: int, effort: 
 
     async def one_round() -> None:
         counting.batches.clear()
-        ours = await _produce(
-            lambda: journal.append(FEED, entries, now=time.time_ns()), producers, appends
-        )
+        ours = await _produce(lambda: journal.append(FEED, entries, now=time.time_ns()), producers, appends)
         batches = [[BODY] * number for number in counting.batches]
         began = time.perf_counter()
         for batch in batches:
