@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
     },
     "rest": {"authority", "plugin", "server"},
+    "journaling": {"collectors", "config", "journal", "metrics"},
     "reloading": {"accounts", "config"},
     "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},
     "process": set(),

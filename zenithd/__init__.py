@@ -11,12 +11,14 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `plugin`: everything that a plugin author imports; finding and loading plugins. `supervisor` runs their
   sources, `watchdog` notices who blocks the loop.
 * `history`: trades and bars on disk.
+* `journal`: the log of what must never be lost, and how state is derived from it again.
 * `bus`: topics, groups of subscribers, outboxes, flushing. The reason to exist.
 * `markets`: from a source's batch to frames in outboxes.
 * `controllers`: answer requests and open subscriptions, one module per Zenith controller.
 * `server`: the port: HTTP, TLS, WebSocket connections.
 * `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics` (`collectors`, `open_files`), `status`
   (`report`), `reloading`, `service_manager`: what operators touch.
+* `journaling`: the journal that the configuration asks for.
 * `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
 * `app`: the composition root. `cli`: the commands.
 * `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.

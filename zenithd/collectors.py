@@ -38,6 +38,69 @@ class FeedReading(msgspec.Struct, frozen=True, kw_only=True):
     """When the last one was, in seconds since 1970; None: there was none yet."""
 
 
+class JournalReading(msgspec.Struct, frozen=True, kw_only=True):
+    """How the journal is."""
+
+    state: str
+    states: tuple[str, ...]
+    """All that it can have."""
+    position: int
+    records: int
+    commits: int
+    failures: int
+    refused: int
+    duplicates: int
+    gaps: int
+    conflicts: int
+    waits: int
+
+
+class JournalCollector(Collector):
+    """The plain integers of the journal."""
+
+    def __init__(self, read: Callable[[], JournalReading]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        reading = self._read()
+        state = GaugeMetricFamily(
+            "zenithd_journal_state",
+            "1 for the state the journal is in; appends are taken only while it is serving.",
+            labels=["state"],
+        )
+        for name in reading.states:
+            state.add_metric([name], name == reading.state)
+        yield state
+        yield GaugeMetricFamily(
+            "zenithd_journal_position", "Position of the last acknowledged record.", value=reading.position
+        )
+        refused = CounterMetricFamily(
+            "zenithd_journal_refused", "Appends of which nothing was written.", labels=["reason"]
+        )
+        reasons = (("store", reading.refused), ("gap", reading.gaps), ("conflict", reading.conflicts))
+        for reason, value in reasons:
+            refused.add_metric([reason], value)
+        yield refused
+        counters = (
+            ("zenithd_journal_records", "Records appended.", reading.records),
+            ("zenithd_journal_commits", "Commits; each brings what had gathered.", reading.commits),
+            (
+                "zenithd_journal_failures",
+                "Commits, and attempts to open the store, that failed.",
+                reading.failures,
+            ),
+            (
+                "zenithd_journal_duplicates",
+                "Entries that were there already and not written again.",
+                reading.duplicates,
+            ),
+            ("zenithd_journal_waits", "Appends that waited for room in a commit.", reading.waits),
+        )
+        for name, documentation, value in counters:
+            yield CounterMetricFamily(name, documentation, value=value)
+
+
 class FeedCollector(Collector):
     """One-hot statuses and the age of every feed."""
 

@@ -19,7 +19,15 @@ from prometheus_client import (
 
 from zenithd import __version__
 from zenithd.bus import Bus, Flusher
-from zenithd.collectors import FanOutCollector, FeedCollector, FeedReading, ProcessCollector, TurnsCollector
+from zenithd.collectors import (
+    FanOutCollector,
+    FeedCollector,
+    FeedReading,
+    JournalCollector,
+    JournalReading,
+    ProcessCollector,
+    TurnsCollector,
+)
 from zenithd.turns import Turns
 
 LATENCY_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -98,6 +106,12 @@ class Metrics:
             "Trades that the daemon before this one had sent and not stored when it was killed.",
             registry=registry,
         )
+        self.journal_commit_seconds = Histogram(
+            "zenithd_journal_commit_seconds",
+            "From handing a commit to the journal's store to its answer.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self.flush_seconds = Histogram(
             "zenithd_flush_seconds",
             "From beginning to apply what is queued to the end of the first flush slice.",
@@ -143,6 +157,10 @@ class Metrics:
     def watch_feeds(self, read: Callable[[], Iterable[FeedReading]]) -> None:
         """Export how the feeds are, asked for whenever somebody looks."""
         self.registry.register(FeedCollector(read))
+
+    def watch_journal(self, read: Callable[[], JournalReading]) -> None:
+        """Export how the journal is."""
+        self.registry.register(JournalCollector(read))
 
     def watch_daemon(
         self,
@@ -191,4 +209,10 @@ def all_metrics() -> Metrics:
     metrics.watch_turns(Turns(1.0, lambda: 0.0))
     metrics.watch_daemon(ready=lambda: 1, history_healthy=lambda: 1, connections_max=lambda: 1)
     metrics.watch_certificate(lambda: 0)
+    metrics.watch_journal(
+        lambda: JournalReading(
+            state="closed", states=("closed",), position=0, records=0, commits=0, failures=0, refused=0,
+            duplicates=0, gaps=0, conflicts=0, waits=0,
+        )
+    )  # fmt: skip
     return metrics

@@ -1,4 +1,4 @@
-"""What the tests of the journal share: places for both stores, a store with faults, threads that are tasks."""
+"""What the tests of the journal share: places for both stores, a store with faults, a thread in the loop."""
 
 from __future__ import annotations
 
@@ -57,11 +57,10 @@ class SqlitePlace:
         return SqliteReader(self.path)
 
     def change(self, statement: str) -> None:
+        statement = statement.replace("'\\x", "x'")  # bytes as PostgreSQL writes them
         connection = dbapi2.connect(str(self.path), isolation_level=None)
         with contextlib.closing(connection):
-            connection.execute(
-                statement.format(block="block", feed_index="feed_index", snapshot="snapshot", bytes="x'{}'")
-            )
+            connection.execute(statement.format(block="block", feed_index="feed_index", snapshot="snapshot"))
 
     def make_version_0(self) -> None:
         self.change("DROP TABLE {feed_index}")
@@ -213,10 +212,3 @@ async def fill(journal: Journal, numbers: Sequence[int], feed: str = "a", each: 
 async def bodies(journal: Journal, first: int = 1, last: int | None = None) -> list[str]:
     """The bodies of records by position."""
     return [record.body.decode() async for record in journal.read(first, last)]
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when something is so that another thread brings about."""
-    with trio.fail_after(30):
-        while not condition():
-            await trio.sleep(0.001)

@@ -14,7 +14,6 @@ from zenithd.journal.chain import (
     Damaged,
     Frames,
     Head,
-    Run,
     count,
     decode,
     decode_unchained,
@@ -25,9 +24,9 @@ from zenithd.journal.chain import (
 )
 
 RUNS = (
-    Run("a", 1, 100, [("x", b"one"), ("y", b"")]),
-    Run("b", 7, 101, [("x", b"two")]),
-    Run("a", 3, 102, [("x", bytes(300))]),
+    ("a", 1, 100, [("x", b"one"), ("y", b"")]),
+    ("b", 7, 101, [("x", b"two")]),
+    ("a", 3, 102, [("x", bytes(300))]),
 )
 
 
@@ -46,7 +45,7 @@ def test_records_come_back_with_positions_and_digests() -> None:
 
 
 def test_the_digest_is_what_the_documentation_says() -> None:
-    frames, head = encode(Head(), RUNS[:1])
+    _, head = encode(Head(), RUNS[:1])
     digest = GENESIS
     for position, sequence, (kind, body) in ((1, 1, ("x", b"one")), (2, 2, ("y", b""))):
         fields = [position, "a", sequence, 100, kind, body]
@@ -74,7 +73,7 @@ contents = st.lists(
 
 @given(contents)
 def test_any_content_round_trips(runs: list[tuple[str, list[tuple[str, bytes]]]]) -> None:
-    frames, head = encode(Head(), [Run(feed, 1, 5, entries) for feed, entries in runs])
+    frames, head = encode(Head(), [(feed, 1, 5, entries) for feed, entries in runs])
     records = decode(frames, Head())
     assert [(each.feed, each.kind, each.body) for each in records] == [
         (feed, *entry) for feed, entries in runs for entry in entries
@@ -85,7 +84,7 @@ def test_any_content_round_trips(runs: list[tuple[str, list[tuple[str, bytes]]]]
 @given(contents, contents)
 def test_different_contents_have_different_digests(one: object, other: object) -> None:
     heads = [
-        encode(Head(), [Run(feed, 1, 5, entries) for feed, entries in runs if entries])[1]
+        encode(Head(), [(feed, 1, 5, entries) for feed, entries in runs if entries])[1]
         for runs in (one, other)
     ]
     flat = [[(feed, entry) for feed, entries in runs for entry in entries] for runs in (one, other)]

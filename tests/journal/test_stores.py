@@ -154,16 +154,18 @@ async def test_following_gives_each_record_once(place: Place) -> None:
 
 async def test_following_ends_with_the_journal(place: Place) -> None:
     seen: list[int] = []
+    both = trio.Event()
 
     async def follow(journal: Journal) -> None:
         async for record in journal.follow():
             seen.append(record.position)
+            if record.position == 2:
+                both.set()
 
     async with trio.open_nursery() as nursery, serving(place.store()) as journal:
         nursery.start_soon(follow, journal)
         await fill(journal, [1, 2])
-        while len(seen) < 2:
-            await trio.sleep(0.001)
+        await both.wait()
     assert seen == [1, 2]
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zenithd.cli import bench, check, init, plugins, record, run, top, user, watch
+from zenithd.cli import bench, check, init, journal, plugins, record, run, top, user, watch
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
 from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
@@ -45,6 +45,7 @@ app.command("top", epilog=top.EPILOG)(top.top)
 app.command("record", epilog=record.RECORD_EPILOG)(record.record)
 app.command("replay", epilog=record.REPLAY_EPILOG)(record.replay)
 app.add_typer(bench.app, name="bench")
+app.add_typer(journal.app, name="journal")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(user.app, name="user")
 

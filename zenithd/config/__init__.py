@@ -10,6 +10,7 @@ from __future__ import annotations
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
 from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
+from zenithd.config.journal_settings import JournalSettings
 from zenithd.config.load import Config, inspect, inspect_readable, is_user_name, load, parse_values
 from zenithd.config.market_settings import DelayedMarketSettings, HistorySettings, MarketSettings
 from zenithd.config.reload import LiveDifference, diff_live, with_live
@@ -24,6 +25,7 @@ __all__ = [
     "DelayedMarketSettings",
     "FanoutSettings",
     "HistorySettings",
+    "JournalSettings",
     "LimitSettings",
     "LiveDifference",
     "LoggingSettings",

@@ -104,6 +104,10 @@ def _url(text: str, directory: Path) -> bool:
     return parts.scheme in {"http", "https", "ws", "wss"} and bool(parts.hostname)
 
 
+def _postgresql_url(text: str, directory: Path) -> bool:
+    return not text or text.startswith(("postgresql://", "postgres://"))
+
+
 def _password_hash(text: str, directory: Path) -> bool:
     return not text or text.startswith("$argon2id$")
 
@@ -128,6 +132,11 @@ FORMS: dict[str, tuple[Check, str, str]] = {
     "file": (_file, "a file that exists", "correct the name; it is relative to the configuration file"),
     "folder": (_folder, "a folder", "correct the name; it is relative to the configuration file"),
     "url": (_url, "a URL with http, https, ws or wss", 'write for example "wss://example.com/stream"'),
+    "postgresql-url": (
+        _postgresql_url,
+        "a URL with postgresql",
+        'write for example "postgresql://zenithd@db.example.com/zenithd"',
+    ),
     "password-hash": (
         _password_hash,
         "an Argon2id hash",

@@ -27,6 +27,7 @@ from zenithd.config.convert import (
 from zenithd.config.errors import ConfigError
 from zenithd.config.forms import parse_host_port
 from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
+from zenithd.config.journal_settings import JournalSettings
 from zenithd.config.market_settings import HistorySettings, MarketSettings
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.toml_lines import KeyPath, find_lines
@@ -51,6 +52,7 @@ class _Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fanout: FanoutSettings = FanoutSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     history: HistorySettings = HistorySettings()
+    journal: JournalSettings = JournalSettings()
     plugin_host: PluginHostSettings = PluginHostSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -26,6 +26,7 @@ SECTIONS = (
     "fanout",
     "authentication",
     "history",
+    "journal",
     "plugin_host",
     "logging",
 )

@@ -27,7 +27,6 @@ INDEX_EVERY = 1_024
 """A feed has an index entry at least every so many positions where it has records: as many are looked
 through to find one by its sequence."""
 
-_ARRAY_OF_7 = b"\x97"
 _BIN_32 = b"\xc4\x20"
 _TAIL = len(_BIN_32) + DIGEST_BYTES
 _SIZE_BYTES = 4
@@ -84,25 +83,20 @@ class Block(NamedTuple):
     """For the index of feeds."""
 
 
-class Run(NamedTuple):
-    """Entries of one feed to be written one after the other."""
-
-    feed: str
-    sequence: int
-    """Of the first entry."""
-    date: int
-    entries: Sequence[Entry]
+Run = tuple[str, int, int, Sequence[Entry]]
+"""Entries of one feed to be written one after the other: feed, sequence of the first, date, entries."""
 
 
 def encode(head: Head, runs: Iterable[Run]) -> tuple[Frames, Head]:
     """Make frames that continue a chain; dates must not go back."""
     position, date, digest = head
     frames: list[bytes] = []
+    encode_fields, hashed = _encode, sha256  # looked up for each of many records
     for feed, first, date, entries in runs:
         for sequence, (kind, body) in enumerate(entries, first):
             position += 1
-            content = _ARRAY_OF_7 + _encode((position, feed, sequence, date, kind, body))[1:]
-            digest = sha256(digest + content).digest()
+            content = encode_fields((position, feed, sequence, date, kind, body, None))[:-1]
+            digest = hashed(digest + content).digest()
             frames.append(content + _BIN_32 + digest)
     sizes = struct.pack(f"<{len(frames)}I", *map(len, frames))
     return Frames(sizes, b"".join(frames)), Head(position, date, digest)
@@ -118,6 +112,12 @@ def join(parts: Sequence[Frames]) -> Frames:
     if len(parts) == 1:
         return parts[0]
     return Frames(b"".join([part.sizes for part in parts]), b"".join([part.payload for part in parts]))
+
+
+def cut(frames: Frames, number: int) -> Frames:
+    """The first frames, so many of them."""
+    sizes = frames.sizes[: number * _SIZE_BYTES]
+    return Frames(sizes, frames.payload[: sum(struct.unpack(f"<{number}I", sizes))])
 
 
 def last_digest(frames: Frames) -> bytes:

@@ -15,7 +15,7 @@ from zenithd.journal import chain
 from zenithd.journal.chain import Block, Damaged, Head, head_of
 from zenithd.journal.index import FeedEnd, index_block
 from zenithd.journal.record import Snapshot
-from zenithd.journal.sqlite import SqliteReader, SqliteStore, seal
+from zenithd.journal.sqlite import SqliteStore, seal
 from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused, all_blocks
 
 Progress = Callable[[int], object]
@@ -74,19 +74,15 @@ def backup(reader: Reader, path: Path, progress: Progress) -> None:
         raise StoreFault(f"{path}: {error}") from error
 
 
-def restore(path: Path, store: Store, progress: Progress) -> None:
+def restore(reader: Reader, store: Store, progress: Progress) -> None:
     """Copy a backup into a store that holds nothing yet.
 
     Raises:
-        StoreRefused: the store holds records or snapshots, or is in use; or there is no such backup.
+        StoreRefused: the store holds records or snapshots, or is in use.
         StoreFault: it cannot be read or written; nothing is written.
         Damaged: the first bad record of the backup; nothing is written.
     """
-    reader = SqliteReader(path)
-    try:
-        _fill(store, reader, progress)
-    finally:
-        reader.close()
+    _fill(store, reader, progress)
 
 
 def _fill(store: Store, reader: Reader, progress: Progress) -> None:

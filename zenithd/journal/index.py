@@ -7,14 +7,15 @@ a record is found by looking through at most so many positions behind an entry o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from zenithd.journal.chain import INDEX_EVERY, IndexEntry, decode_unchained
 from zenithd.journal.record import Record
 from zenithd.journal.store import StoredBlock
 
 
-class FeedEnd(NamedTuple):
+class FeedEnd(msgspec.Struct, frozen=True, gc=False):
     """Where a feed ends."""
 
     sequence: int = 0

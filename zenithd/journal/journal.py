@@ -25,10 +25,7 @@ import trio
 from zenithd.journal import reading
 from zenithd.journal.chain import Damaged, Head
 from zenithd.journal.record import (
-    Appended,
-    Conflict,
     Entry,
-    Gap,
     InvalidEntry,
     Outcome,
     Snapshot,
@@ -38,7 +35,7 @@ from zenithd.journal.states import TRANSITIONS, Happening, State
 from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused
 from zenithd.journal.streams import Streams
 from zenithd.journal.thread import Reply, StoreThread, Thread
-from zenithd.journal.writer import Append, Writer
+from zenithd.journal.writer import Append, Committed, Writer
 
 CLOSE_SECONDS_MAX = 10.0
 """How long closing waits for the disk."""
@@ -134,8 +131,11 @@ class Journal(Streams):
         self._thread: Thread = thread or StoreThread("journal")
         self._writer: Writer | None = None
         self._gathering = _Gathering()
-        self._under_way: tuple[_Gathering, Reply[Head]] | None = None
+        self._under_way: tuple[_Gathering, Reply[Committed]] | None = None
+        self._began = 0.0
+        """When the commit that is under way began, in trio's time."""
         self._wake = trio.Event()
+        self._changed = trio.Event()
         self._queue = trio.StrictFIFOLock()
         self._queued = 0
         self._names: set[str] = set()
@@ -162,14 +162,8 @@ class Journal(Streams):
         with trio.CancelScope(shield=True):  # what it opens must be known, to be closed
             writer = await reply.wait()
         acknowledged = self.head
-        if (
-            acknowledged.position
-            and not await self._thread.start(lambda: _holds(writer.reader, acknowledged)).wait()
-        ):
-            raise StoreFault(
-                f"records up to {acknowledged.position} were acknowledged and are not there: the store ends"
-                f" at {writer.head.position}; restore a backup"
-            )
+        if acknowledged.position:
+            await self._thread.start(lambda: _require(writer.reader, acknowledged)).wait()
         self.head = writer.head
         self._happens(Happening.OPENED, "")
         self._tell_readers()
@@ -192,24 +186,26 @@ class Journal(Streams):
     async def run(self) -> None:
         """Commit what gathers until cancelled; then commit the rest and close."""
         try:
-            while True:
-                if self.state is State.SERVING:
-                    await self._wake.wait()
-                    self._wake = trio.Event()
-                    await self._commit()
-                elif self.state is State.REFUSING:
-                    await trio.sleep(self.settings.retry_seconds)
-                    await self._try_again()
-                else:
-                    await trio.sleep_forever()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch)
+                await self._work()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
                 await self._close()
 
+    async def _work(self) -> None:
+        while True:
+            if self.state is State.SERVING:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                await self._commit()
+            elif self.state is State.REFUSING:
+                await trio.sleep(self.settings.retry_seconds)
+                await self._try_again()
+            else:
+                await trio.sleep_forever()
+
     async def _try_again(self) -> None:
-        if self._under_way is not None:  # it lasted too long; nothing else runs before it has ended
-            await self._under_way[1].ended.wait()
-            self._under_way = None
         try:
             await self._open()
         except (StoreFault, StoreRefused) as error:
@@ -222,11 +218,13 @@ class Journal(Streams):
             if self._under_way is not None:
                 gathered, reply = self._under_way
                 await reply.ended.wait()
-                await self._settle(gathered, reply)
+                self._settle(gathered, reply)
             if self.state is State.SERVING and self._gathering.appends:
                 await self._commit()
         finally:
             self._happens(Happening.CLOSED, "the journal is closed")
+            if self._under_way is not None:
+                self._refuse(self._under_way[0])
             self._reading_thread.start(self._close_reader)
             self._reading_thread.stop()
             closed = self._thread.start(self._close_store)
@@ -244,12 +242,23 @@ class Journal(Streams):
         elif happening is Happening.OPENED and before is State.REFUSING:
             _log.info("journal works again", position=self.head.position)
         self.reason = reason
+        self._changed.set()
+        self._changed = trio.Event()
         if self.state is not State.SERVING:
             gathering, self._gathering = self._gathering, _Gathering()
             gathering.taken.set()
             self._refuse(gathering)
             self._wake.set()
             self._tell_readers()
+
+    async def wait_change(self) -> None:
+        """Return when `state` or `reason` may have changed."""
+        await self._changed.wait()
+
+    async def wait_state(self, *states: State) -> None:
+        """Return once the journal is in one of the states."""
+        while self.state not in states:
+            await self._changed.wait()
 
     def _found_damage(self, damage: Damaged) -> None:
         if self.state is not State.CLOSED:
@@ -342,27 +351,34 @@ class Journal(Streams):
             return
         gathered.taken.set()
         gathered.may_be_written = True
-        began = trio.current_time()
         writer = self._writer
         assert writer is not None
+        self._began = trio.current_time()
         reply = self._thread.start(lambda: writer.commit(gathered.appends))
         self._under_way = gathered, reply
-        with trio.move_on_after(self.settings.commit_seconds_max):
-            await reply.ended.wait()
-        if not reply.ended.is_set():
-            limit = self.settings.commit_seconds_max
-            self._happens(Happening.FAILED, f"a commit takes longer than {limit} s")
-            self._refuse(gathered)
-            return
-        await self._settle(gathered, reply)
-        if self.on_commit is not None:
-            self.on_commit(trio.current_time() - began)
+        await reply.ended.wait()
+        self._settle(gathered, reply)
 
-    async def _settle(self, gathered: _Gathering, reply: Reply[Head]) -> None:
+    async def _watch(self) -> None:
+        """Notice a commit that lasts too long; what waits for it is refused, and it is left to end."""
+        limit = self.settings.commit_seconds_max
+        while True:
+            now = trio.current_time()
+            is_awaited = self._under_way is not None and self.state is State.SERVING
+            if is_awaited and self._began + limit <= now:
+                assert self._under_way is not None
+                self._happens(Happening.FAILED, f"a commit takes longer than {limit} s")
+                self._refuse(self._under_way[0])
+            else:
+                await trio.sleep_until((self._began if is_awaited else now) + limit)
+
+    def _settle(self, gathered: _Gathering, reply: Reply[Committed]) -> None:
         """A commit has ended: everybody who waits for it is woken at once."""
         self._under_way = None
+        if gathered.done.is_set():  # it lasted too long, and is not believed any more
+            return
         try:
-            head = await reply.wait()
+            committed = reply.result()
         except StoreFault as error:
             self._happens(Happening.FAILED, str(error))
             self._refuse(gathered)
@@ -371,20 +387,18 @@ class Journal(Streams):
             self._happens(Happening.FOUND_DAMAGE, str(error))
             self._refuse(gathered)
             return
+        head, duplicates, gaps, conflicts = committed
         statistics = self.statistics
         statistics.commits += 1
         statistics.records += head.position - self.head.position
-        for append in gathered.appends:
-            outcome = append.outcome
-            if type(outcome) is Gap:
-                statistics.gaps += 1
-            elif type(outcome) is Conflict:
-                statistics.conflicts += 1
-            elif type(outcome) is Appended:
-                statistics.duplicates += outcome.duplicates
+        statistics.duplicates += duplicates
+        statistics.gaps += gaps
+        statistics.conflicts += conflicts
         self.head = head
         gathered.done.set()
         self._tell_readers()
+        if self.on_commit is not None:
+            self.on_commit(trio.current_time() - self._began)
 
     async def put_snapshot(self, name: str, position: int, date: int, state: bytes) -> None:
         """Keep a state made of all records up to a position; older ones beyond `snapshots_kept` go.
@@ -420,6 +434,10 @@ NAMES_KNOWN_MAX = 10_000
 """Feeds and kinds that are not looked at again."""
 
 
-def _holds(reader: Reader, head: Head) -> bool:
-    """True if the records up to a head are there: its own digest stands for those before it."""
-    return reading.head_at(reader, head.position) == head
+def _require(reader: Reader, acknowledged: Head) -> None:
+    """Look whether the records up to a head are there: its own digest stands for those before it."""
+    there = reading.read_head(reader)
+    if there.position < acknowledged.position:
+        raise Damaged(there.position + 1, "it was acknowledged and is missing")
+    if reading.head_at(reader, acknowledged.position) != acknowledged:
+        raise Damaged(acknowledged.position, "another record is in its place than was acknowledged")

@@ -349,7 +349,8 @@ class PostgresqlReader:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Read as of one moment: a transaction of isolation level REPEATABLE READ."""
-        self._rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with self._place.faults():
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             yield
         finally:

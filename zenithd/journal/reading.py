@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zenithd.journal import chain
-from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.chain import Damaged, Frames, Head
 from zenithd.journal.record import Record
-from zenithd.journal.store import Reader
+from zenithd.journal.store import Reader, StoredBlock
 
 STEP_RECORDS_MAX = 4_096
 STEP_BYTES_MAX = 4_194_304
@@ -49,7 +49,11 @@ def head_at(reader: Reader, position: int) -> Head:
 
 
 def read_records(
-    reader: Reader, first: int = 1, last: int = POSITION_MAX, after: bytes | None = None
+    reader: Reader,
+    first: int = 1,
+    last: int = POSITION_MAX,
+    after: bytes | None = None,
+    step: int = STEP_RECORDS_MAX,
 ) -> Iterator[list[Record]]:
     """Records by position, both included, as far as there are any; the chain is checked.
 
@@ -57,7 +61,7 @@ def read_records(
 
     Raises:
         StoreFault: they cannot be read.
-        Damaged: a record is not what was written, or is missing.
+        Damaged: a record is not what was written, or is missing; all before it were given.
     """
     if after is not None and head_at(reader, first - 1).digest != after:
         raise Damaged(first - 1, "it is not the record that the snapshot was made at")
@@ -68,17 +72,39 @@ def read_records(
         return
     before = head_at(reader, block.first - 1)
     while before.position < last:
-        blocks = reader.blocks(before.position + 1, STEP_RECORDS_MAX, STEP_BYTES_MAX)
+        blocks = reader.blocks(before.position + 1, min(step, last - before.position), STEP_BYTES_MAX)
         if not blocks:
             return
-        if blocks[0].first != before.position + 1:
-            raise Damaged(before.position + 1, "it is missing")
-        records = chain.decode(chain.join([frames for _, frames in blocks]), before)
-        before = chain.head_of(records[-1])
-        if records[0].position < first or before.position > last:
-            records = [record for record in records if first <= record.position <= last]
+        records, damage = _decode(blocks, before)
+        if records:
+            before = chain.head_of(records[-1])
+            if records[0].position < first or before.position > last:
+                records = [record for record in records if first <= record.position <= last]
         if records:
             yield records
+        if damage is not None and damage.position <= last:
+            raise damage
+
+
+def _decode(blocks: list[StoredBlock], before: Head) -> tuple[list[Record], Damaged | None]:
+    """The records up to the first bad one, and what is wrong with that."""
+    parts: list[Frames] = []
+    expected = before.position + 1
+    damage: Damaged | None = None
+    for position, frames in blocks:
+        if position != expected or not frames.sizes or len(frames.sizes) % 4:
+            damage = Damaged(
+                expected, "it is missing" if position > expected else "the sizes of its block are torn"
+            )
+            break
+        parts.append(frames)
+        expected += len(frames.sizes) // 4
+    joined = chain.join(parts)
+    try:
+        return chain.decode(joined, before), damage
+    except Damaged as found:
+        whole = chain.cut(joined, found.position - before.position - 1)
+        return chain.decode(whole, before), found
 
 
 def feed_records(

@@ -35,7 +35,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """See `zenithd.journal.chain`."""
 
 
-class Appended(NamedTuple):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """The entries are in the journal, and on the disk."""
 
     feed: str

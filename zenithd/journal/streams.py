@@ -36,12 +36,15 @@ class Streams:
         self._reading_thread = thread
         self._reader: Reader | None = None
         self._advanced = trio.Event()
+        self._followers = 0
+        """That wait, or have waited and were cancelled."""
 
     def _found_damage(self, damage: Damaged) -> None:
         """A record that was read is not what was written."""
 
     def _tell_readers(self) -> None:
-        if self._advanced.statistics().tasks_waiting:
+        if self._followers:
+            self._followers = 0
             self._advanced.set()
             self._advanced = trio.Event()
 
@@ -143,6 +146,7 @@ class Streams:
         """
         while self.state is not State.CLOSED:
             if first > self.head.position:
+                self._followers += 1
                 await self._advanced.wait()
                 continue
             async for records in self.batches(first):

@@ -32,11 +32,15 @@ class Reply(Generic[T]):
         self._outcome = result
         self.ended.set()
 
-    async def wait(self) -> T:
-        """Return what the call returns, or raise what it raises. If cancelled, the call goes on."""
-        await self.ended.wait()
+    def result(self) -> T:
+        """Return what the call returned, or raise what it raised; only once it has ended."""
         assert self._outcome is not None
         return self._outcome.unwrap()
+
+    async def wait(self) -> T:
+        """Wait for the result. If cancelled, the call goes on."""
+        await self.ended.wait()
+        return self.result()
 
 
 class Thread(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from zenithd.journal import reading
@@ -31,18 +31,33 @@ def verify(reader: Reader, progress: Callable[[int], object] = lambda _: None) -
     feeds: dict[str, int] = {}
     digests = {note.position: GENESIS for note in reader.snapshots()}
     try:
-        for records in reading.read_records(reader):
-            for record in records:
-                _check(record, head, feeds)
-                head = head_of(record)
-                if record.position in digests:
-                    digests[record.position] = record.digest
-            progress(head.position)
+        for record in _all_records(reader, progress):
+            _check(record, head, feeds)
+            head = head_of(record)
+            if record.position in digests:
+                digests[record.position] = record.digest
         _check_index(reader)
         _check_snapshots(reader, digests)
     except StoreFault as error:
         raise Damaged(head.position + 1, f"it cannot be read: {error}") from error
     return Verified(head, feeds, len(reader.snapshots()))
+
+
+def _all_records(reader: Reader, progress: Callable[[int], object]) -> Iterator[Record]:
+    """In large steps; where one cannot be read, in small ones up to the first record that cannot."""
+    position, step = 0, reading.STEP_RECORDS_MAX
+    while True:
+        try:
+            for records in reading.read_records(reader, position + 1, step=step):
+                yield from records
+                position = records[-1].position
+                progress(position)
+        except StoreFault:
+            if step == 1:
+                raise
+            step = 1
+        else:
+            return
 
 
 def _check(record: Record, before: Head, feeds: dict[str, int]) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import msgspec
 
 from zenithd.journal import chain
-from zenithd.journal.chain import Block, Head, IndexEntry, Run
-from zenithd.journal.index import FeedEnd, needs_entry
+from zenithd.journal.chain import INDEX_EVERY, Block, Head, IndexEntry, Run
+from zenithd.journal.index import FeedEnd
 from zenithd.journal.reading import feed_records, read_head
 from zenithd.journal.record import Appended, Entry, Gap, Outcome
 from zenithd.journal.sequencing import Known, compare, decide
@@ -28,6 +29,15 @@ class Append(msgspec.Struct, gc=False):
     now: int
     outcome: Outcome | None = None
     """None: not committed."""
+
+
+class Committed(NamedTuple):
+    """What one commit came to."""
+
+    head: Head
+    duplicates: int
+    gaps: int
+    conflicts: int
 
 
 class Writer:
@@ -59,7 +69,7 @@ class Writer:
             sequence = records[-1].sequence
         return FeedEnd(sequence, entry.block)
 
-    def commit(self, appends: Sequence[Append]) -> Head:
+    def commit(self, appends: Sequence[Append]) -> Committed:
         """Write everything new of the appends in one commit, and give each its outcome.
 
         Raises:
@@ -67,7 +77,8 @@ class Writer:
             Damaged: a record to compare with cannot be read.
         """
         plan = _Plan(self.head, self._feeds, self.reader)
-        outcomes = [plan.add(append) for append in appends]
+        add = plan.add
+        outcomes = [add(append) for append in appends]
         if plan.runs:
             block, head = plan.block()
             self._store.commit(block)
@@ -75,7 +86,7 @@ class Writer:
             self._feeds |= plan.feeds
         for append, outcome in zip(appends, outcomes, strict=True):
             append.outcome = outcome
-        return self.head
+        return Committed(self.head, plan.duplicates, plan.gaps, plan.conflicts)
 
     def close(self) -> None:
         """Close the reader."""
@@ -89,6 +100,7 @@ class _Plan:
         self.runs: list[Run] = []
         self.feeds: dict[str, FeedEnd] = {}
         """The ends of those that change."""
+        self.duplicates = self.gaps = self.conflicts = 0
         self._index: list[IndexEntry] = []
         self._before = head
         self._position = head.position
@@ -98,33 +110,46 @@ class _Plan:
 
     def add(self, append: Append) -> Outcome:
         feed, entries = append.feed, append.entries
-        end = self.feeds.get(feed) or self._ends.get(feed) or FeedEnd()
-        decision = decide(feed, end.sequence, append.first_sequence, len(entries))
-        if isinstance(decision, Gap):
-            return decision
-        first, known = decision
-        if known:
-            conflict = compare(feed, first, entries, self._known(feed, first, known))
-            if conflict is not None:
-                return conflict
-        written = len(entries) - known
-        last = first + len(entries) - 1
-        date = max(append.now, self._date)
-        if not written:
-            return Appended(feed, 0, 0, known, last, 0)
-        self.runs.append(Run(feed, first + known, date, entries[known:] if known else entries))
-        block = self._before.position + 1
+        end = self.feeds.get(feed) or self._ends.get(feed) or _NO_END
+        known = 0
+        if append.first_sequence is not None:
+            decision = decide(feed, end.sequence, append.first_sequence, len(entries))
+            if isinstance(decision, Gap):
+                self.gaps += 1
+                return decision
+            known = decision.known
+            if known:
+                conflict = compare(
+                    feed, decision.first_sequence, entries, self._known(feed, decision.first_sequence, known)
+                )
+                if conflict is not None:
+                    self.conflicts += 1
+                    return conflict
+                self.duplicates += known
+                entries = entries[known:]
+                if not entries:
+                    return Appended(feed, 0, 0, known, decision.first_sequence + known - 1, 0)
+        return self._write(append, entries, known, end)
+
+    def _write(self, append: Append, entries: Sequence[Entry], known: int, end: FeedEnd) -> Appended:
+        """All of the entries are new."""
+        feed, written, block = append.feed, len(entries), self._before.position + 1
+        if append.now > self._date:
+            self._date = append.now
+        self.runs.append((feed, end.sequence + 1, self._date, entries))
         indexed = end.indexed
-        if needs_entry(end, block):
+        if indexed is None or block - indexed >= INDEX_EVERY:
             indexed = block
-            self._index.append(IndexEntry(feed, first + known, block))
+            self._index.append(IndexEntry(feed, end.sequence + 1, block))
+        last = end.sequence + written
         self.feeds[feed] = FeedEnd(last, indexed)
-        position, self._position, self._date = self._position + 1, self._position + written, date
-        return Appended(feed, position, written, known, last, date)
+        position = self._position + 1
+        self._position += written
+        return Appended(feed, position, written, known, last, self._date)
 
     def block(self) -> tuple[Block, Head]:
         frames, head = chain.encode(self._before, self.runs)
-        return Block(self._before.position + 1, self.runs[0].date, frames, tuple(self._index)), head
+        return Block(self._before.position + 1, self.runs[0][2], frames, tuple(self._index)), head
 
     def _known(self, feed: str, first: int, number: int) -> list[Known]:
         """The entries that have these sequences: stored ones, then those of this plan."""
@@ -136,9 +161,12 @@ class _Plan:
         ]
         planned = [
             Known(0, *entry)
-            for run in self.runs
-            if run.feed == feed
-            for sequence, entry in enumerate(run.entries, run.sequence)
+            for planned_feed, start, _, entries in self.runs
+            if planned_feed == feed
+            for sequence, entry in enumerate(entries, start)
             if first <= sequence <= last
         ]
         return stored + planned
+
+
+_NO_END = FeedEnd()
