@@ -20,10 +20,8 @@ class Market:
         self.model: Any = design.new_model() if checkpoint is None else design.restored_model(checkpoint)
         self.engine: ExecutionEngine = design.engine(self.model)
         self.translator: Translator = design.translator(self.model)
-
-    def handle(self, command: Any, now: int) -> list[Any] | Refused:
-        """Carry out one command at `now` (nanoseconds since the Unix epoch)."""
-        return self.engine.handle(command, now)
+        self.handle: Callable[[Any, int], list[Any] | Refused] = self.engine.handle
+        """Carries out one command at a time (nanoseconds since the Unix epoch)."""
 
     def replay(self, events: Iterable[Any]) -> None:
         """Apply kept events, the first of which follows the state."""

@@ -11,6 +11,9 @@ from decimal import Decimal
 
 from zenithd.domain.market_data import TickTable
 
+DIGITS_MAX = 20
+"""Prices of a table have at most so many digits before the point."""
+
 
 class TickLadder:
     """One tick table in integer prices of a scale. Number 0 is the lowest price of the table.
@@ -71,6 +74,8 @@ class TickLadder:
 
 
 def _ticks(value: Decimal, price_scale: int) -> int:
+    if not value.is_finite() or value.adjusted() > DIGITS_MAX:
+        raise ValueError("a step that is no number of a usual size")
     scaled = value.scaleb(price_scale)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{value} is finer than {price_scale} decimals")

@@ -88,14 +88,17 @@ def match(
     events: list[Event],
 ) -> bool:
     """Trade as long as there are contra orders within the limit; False if the order was closed meanwhile."""
-    contra = symbol.asks if incoming.side is BID else symbol.bids
+    is_bid = incoming.side is BID
+    contra = symbol.asks if is_bid else symbol.bids
     mode = model.definition.settings.self_trade
     while incoming.leaves:
-        price = contra.best_price
-        if price is None or not crosses(incoming.side, limit, price):
-            break
         resting = contra.front()
-        assert resting is not None  # a side with a best price has orders
+        if resting is None:
+            break
+        price = resting.price
+        assert price is not None  # it stands in the book
+        if limit is not None and (price > limit if is_bid else price < limit):
+            break
         if mode is not OFF and resting.party.entity == incoming.party.entity:
             if not _prevent(model, symbol, incoming, resting, mode, now, events):
                 return False
@@ -182,8 +185,13 @@ def _trade(
     now: int,
     events: list[Event],
 ) -> None:
-    quantity = min(incoming.leaves, resting.visible)
-    theirs = after_fill(symbol, resting, quantity, symbol.next_priority)
+    quantity, visible = incoming.leaves, resting.visible
+    if visible <= quantity:
+        quantity = visible
+        theirs = after_fill(symbol, resting, quantity, symbol.next_priority)
+    else:
+        left = resting.leaves - quantity
+        theirs = Fill(resting.number, price, left, visible - quantity, resting.priority, BOOK, resting.party)
     ours = Fill(
         incoming.number,
         incoming.price,

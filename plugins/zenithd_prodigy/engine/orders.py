@@ -41,10 +41,10 @@ def place(model: StandardModel, command: PlaceOrder, now: int) -> Outcome:
         return refusal
     continuous = rules.matching is CONTINUOUS
     limit = command.price
-    contra = symbol.asks if command.side is BID else symbol.bids
+    best_contra = (symbol.asks if command.side is BID else symbol.bids).best_price
     if command.order_type is MARKET_TO_LIMIT and continuous:
-        limit = contra.best_price
-    standing = _first_standing(command, contra.best_price, limit, continuous=continuous)
+        limit = best_contra
+    standing = _first_standing(command, best_contra, continuous)
     number, quantity, display = model.next_order, command.quantity, command.display_quantity
     event = OrderPlaced(
         now,
@@ -172,21 +172,18 @@ def try_conditional(model: StandardModel, symbol: SymbolState, now: int, events:
                 break
 
 
-def _first_standing(
-    command: PlaceOrder, best_contra: int | None, limit: int | None, *, continuous: bool
-) -> Standing:
-    if continuous:
-        at_once = (
-            command.order_type is not LIMIT
-            or command.all_or_none
-            or command.minimum_quantity
-            or command.time_in_force in (IOC, FOK)
-            or crosses(command.side, limit, best_contra)
-        )
-        return INCOMING if at_once else BOOK
-    if command.order_type is not LIMIT:
-        return Standing.UNPRICED
-    return Standing.CONDITIONAL if command.all_or_none or command.minimum_quantity else BOOK
+def _first_standing(command: PlaceOrder, best_contra: int | None, continuous: bool) -> Standing:
+    price = command.price
+    has_condition = command.all_or_none or command.minimum_quantity
+    if price is None:
+        return INCOMING if continuous else Standing.UNPRICED
+    if not continuous:
+        return Standing.CONDITIONAL if has_condition else BOOK
+    if has_condition or command.time_in_force is IOC or command.time_in_force is FOK:
+        return INCOMING
+    if best_contra is None or (price < best_contra if command.side is BID else price > best_contra):
+        return BOOK
+    return INCOMING
 
 
 def _amendment(

@@ -61,7 +61,7 @@ def run_phase(model: StandardModel, command: RunPhase, now: int) -> list[Event] 
     elif kind is PhaseKind.START_OF_DAY:
         if model.trading_date is None or today > model.trading_date:
             _start_day(model, today, now, events)
-    elif model.trading_date is not None and not model.day_ended:
+    elif model.trading_date is not None:
         _end_day(model, model.trading_date, now, events)
     return events
 
