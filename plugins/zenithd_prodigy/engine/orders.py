@@ -7,6 +7,7 @@ from zenithd_prodigy.engine.auction import refresh_indicative
 from zenithd_prodigy.engine.commands import AmendOrder, BulkCancel, CancelOrder, PlaceOrder
 from zenithd_prodigy.engine.matching import close, crosses, executable, execute
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model.events import Event, OrderAmended, OrderPlaced
 from zenithd_prodigy.model.model import StandardModel
 from zenithd_prodigy.model.orders import CloseReason, Order, OrderType, Party, Standing, TimeInForce
@@ -67,10 +68,11 @@ def place(model: StandardModel, command: PlaceOrder, now: int) -> Outcome:
     )
     model.apply(event)
     events: list[Event] = [event]
-    if standing is INCOMING:
-        execute(model, symbol, symbol.orders[number], limit, now, events)
-    if symbol.conditional or not continuous:
-        settle(model, symbol, now, events)
+    if standing is INCOMING or symbol.conditional or not continuous:
+        turn = Turn(model, symbol, now, events)
+        if standing is INCOMING:
+            execute(turn, symbol.orders[number], limit)
+        settle(turn)
     return events
 
 
@@ -92,13 +94,12 @@ def amend(model: StandardModel, command: AmendOrder, now: int) -> Outcome:
     price = order.price if command.price is None else command.price
     quantity = order.quantity if command.quantity is None else command.quantity
     display = order.display if command.display_quantity is None else command.display_quantity
-    event = _amendment(symbol, order, price, quantity, display, now, command.command_id)
-    model.apply(event)
-    events: list[Event] = [event]
-    if event.standing is INCOMING:
-        execute(model, symbol, order, price, now, events)
-    settle(model, symbol, now, events)
-    return events
+    turn = Turn(model, symbol, now, [])
+    _change(turn, order, (price, quantity, display), command.command_id)
+    if order.standing is INCOMING:
+        execute(turn, order, price)
+    settle(turn)
+    return turn.events
 
 
 def cancel(model: StandardModel, command: CancelOrder, now: int) -> Outcome:
@@ -116,11 +117,11 @@ def cancel(model: StandardModel, command: CancelOrder, now: int) -> Outcome:
         return Refused(Reason.UNKNOWN_ORDER)  # whose it is, is not for others to know
     elif not symbol.rules.cancel:
         return Refused(Reason.STATUS)
-    events: list[Event] = []
-    close(model, symbol, order, reason, now, events, command.command_id)
+    turn = Turn(model, symbol, now, [])
+    close(turn, order, reason, command.command_id)
     if symbol.conditional or symbol.rules.matching is not CONTINUOUS:
-        settle(model, symbol, now, events)
-    return events
+        settle(turn)
+    return turn.events
 
 
 def bulk_cancel(model: StandardModel, command: BulkCancel, now: int) -> Outcome:
@@ -141,33 +142,33 @@ def bulk_cancel(model: StandardModel, command: BulkCancel, now: int) -> Outcome:
     ]
     if not chosen:
         return Refused(Reason.UNKNOWN_ORDER)
-    events: list[Event] = []
+    turn = Turn(model, symbol, now, [])
     for order in chosen:
-        close(model, symbol, order, command.reason, now, events, "" if events else command.command_id)
-    settle(model, symbol, now, events)
-    return events
+        close(turn, order, command.reason, "" if turn.events else command.command_id)
+    settle(turn)
+    return turn.events
 
 
-def settle(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def settle(turn: Turn) -> None:
     """What follows from any change of a book: orders that waited for it, or another indicative price."""
-    if symbol.rules.matching is CONTINUOUS:
-        try_conditional(model, symbol, now, events)
-    refresh_indicative(model, symbol, now, events)
+    if turn.symbol.rules.matching is CONTINUOUS:
+        _try_conditional(turn)
+    refresh_indicative(turn)
 
 
-def try_conditional(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def _try_conditional(turn: Turn) -> None:
     """Execute the orders whose condition the book now meets, who waited longest first.
 
     Each enters as if it came in now, so it takes the prices that stand in the book. They trade with the book,
     not with each other.
     """
-    mode = model.definition.settings.self_trade
+    symbol = turn.symbol
     tried_all = False
     while not tried_all:
         tried_all = True
         for order in list(symbol.conditional.values()):
-            if executable(symbol, order, order.price, mode, order.required):
-                execute(model, symbol, order, order.price, now, events)
+            if executable(symbol, order, order.price, turn.self_trade, order.required):
+                execute(turn, order, order.price)
                 tried_all = False
                 break
 
@@ -186,15 +187,9 @@ def _first_standing(command: PlaceOrder, best_contra: int | None, continuous: bo
     return INCOMING
 
 
-def _amendment(
-    symbol: SymbolState,
-    order: Order,
-    price: int | None,
-    quantity: int,
-    display: int | None,
-    now: int,
-    command_id: str,
-) -> OrderAmended:
+def _change(turn: Turn, order: Order, values: tuple[int | None, int, int | None], command_id: str) -> None:
+    """Give an order another price, quantity and display quantity, and the place that these leave it."""
+    symbol, (price, quantity, display) = turn.symbol, values
     leaves = order.leaves + quantity - order.quantity
     keeps = price == order.price and display == order.display and quantity < order.quantity
     standing, priority, visible = order.standing, order.priority, order.visible
@@ -207,21 +202,23 @@ def _amendment(
             contra = symbol.asks if order.side is BID else symbol.bids
             if symbol.rules.matching is CONTINUOUS and crosses(order.side, price, contra.best_price):
                 standing, priority, visible = INCOMING, 0, 0
-    return OrderAmended(
-        now,
-        symbol.definition.code,
-        order.number,
-        order.side,
-        price,
-        quantity,
-        display,
-        leaves,
-        visible,
-        priority,
-        standing,
-        order.standing,
-        order.party,
-        command_id,
+    turn.emit(
+        OrderAmended(
+            turn.now,
+            turn.code,
+            order.number,
+            order.side,
+            price,
+            quantity,
+            display,
+            leaves,
+            visible,
+            priority,
+            standing,
+            order.standing,
+            order.party,
+            command_id,
+        )
     )
 
 
