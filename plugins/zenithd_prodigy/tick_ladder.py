@@ -10,9 +10,7 @@ from bisect import bisect_right
 from decimal import Decimal
 
 from zenithd.domain.market_data import TickTable
-
-DIGITS_MAX = 20
-"""Prices of a table have at most so many digits before the point."""
+from zenithd_prodigy.model.decimals import in_units
 
 
 class TickLadder:
@@ -74,9 +72,7 @@ class TickLadder:
 
 
 def _ticks(value: Decimal, price_scale: int) -> int:
-    if not value.is_finite() or value.adjusted() > DIGITS_MAX:
-        raise ValueError("a step that is no number of a usual size")
-    scaled = value.scaleb(price_scale)
-    if scaled != scaled.to_integral_value():
+    ticks = in_units(value, price_scale)
+    if ticks is None:
         raise ValueError(f"{value} is finer than {price_scale} decimals")
-    return int(scaled)
+    return ticks

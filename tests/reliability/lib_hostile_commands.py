@@ -102,7 +102,7 @@ WRONG: tuple[Any, ...] = (
     "a b", "a.b", "\ud800", "\x00", "'",
     "2026-02-30", "0000-00-00", "9999-12-31", "../../etc/passwd", [], {}, [1], {"a": 1}, {1: 2}, b"x",
     Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("1e999999"), Decimal("1e-999999"),
-    Decimal("0.001"), object(),
+    Decimal("0.001"), 10**29, Decimal("1" * 31 + ".1"), Decimal("0." + "1" * 5_000), object(),
 )  # fmt: skip
 
 NUMBERS: dict[str, set[Reason]] = {
@@ -207,7 +207,7 @@ def hostile_bytes(source: random.Random) -> bytes:
             data += b" "
         else:
             data[place:place] = source.choice(
-                (b"[" * 2_000, b"1e99999", b"NaN", b"\xff", b'"', b"}", b"9" * 400)
+                (b"[" * 2_000, b"1e99999", b"1e9999999999999999999", b"NaN", b"\xff", b'"', b"}", b"9" * 400)
             )
     return bytes(data)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.model.decimals import in_units
 from zenithd_prodigy.model.state import MarketState
 
 COMMAND_BYTES_MAX = 65_536
@@ -23,8 +24,6 @@ COMMAND_BYTES_MAX = 65_536
 DEPTH_MAX = 8
 ENTRIES_MAX = 2_000
 """Most entries of one list or mapping of a command."""
-DIGITS_MAX = 30
-"""Numbers with more digits before or after the point are nobody's price or quantity."""
 
 Scales = Callable[[str, str], "tuple[int, int] | Refused"]
 """Price scale and quantity scale of a symbol of a market, or why there are none."""
@@ -33,7 +32,17 @@ _COMMANDS: dict[str, type] = {kind.__name__: kind for kind in get_args(c.Command
 _PRICES = frozenset({"price"})
 _QUANTITIES = frozenset({"quantity", "display_quantity", "minimum_quantity"})
 _NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?", re.ASCII)
-_JSON = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _decimal(text: str) -> Decimal:
+    """A JSON number, whatever its exponent; one beyond all reckoning is infinite."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("Infinity")
+
+
+_JSON = msgspec.json.Decoder(float_hook=_decimal)
 
 
 def decode_command(
@@ -162,16 +171,15 @@ def _convert(fields: dict[str, Any], name: str, scales: tuple[int, int]) -> Refu
     number = _number(value)
     if number is None:
         return Refused(Reason.MALFORMED, f"{name}: expected a decimal number")
-    refused = Refused(Reason.QUANTITY if of_quantity else Reason.PRICE, name)
-    if not number.is_finite() or number.adjusted() > DIGITS_MAX:
-        return refused
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)  # it is finite
     scale = scales[1] if of_quantity else scales[0]
-    if number and (exponent < -2 * DIGITS_MAX or number % Decimal(1).scaleb(-scale)):
+    try:
+        units = in_units(number, scale)
+    except ValueError:
+        return Refused(Reason.QUANTITY if of_quantity else Reason.PRICE, name)
+    if units is None:
         precision = Reason.QUANTITY_PRECISION if of_quantity else Reason.PRICE_PRECISION
         return Refused(precision, f"{name}: {scale} decimals")
-    fields[name] = int(number.scaleb(scale)) if number else 0
+    fields[name] = units
     return None
 
 

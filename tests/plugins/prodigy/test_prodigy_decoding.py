@@ -44,6 +44,21 @@ def test_prices_come_exactly(price: object) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "number", [b"1e99999", b"1e999999999999999999999", b"-1e999999999999999999999", b"9" * 5_000]
+)
+def test_json_numbers_beyond_all_reckoning(number: bytes) -> None:
+    assert reason(msgspec.json.encode(PLACE).replace(b"1.25", number)) in (Reason.PRICE, Reason.MALFORMED)
+
+
+@pytest.mark.parametrize("digits", range(1, 30))
+def test_large_numbers_are_exact(digits: int) -> None:
+    number = int("123456789" * 4) // 10 ** (36 - digits)
+    found = decoded({**PLACE, "price": Decimal(f"{number}.25")})
+    assert isinstance(found, c.PlaceOrder)
+    assert found.price == 100 * number + 25
+
+
 def test_json_numbers_are_not_rounded_on_their_way() -> None:
     source = msgspec.json.encode(PLACE).replace(b"1.25", b"1.250000000000000000000000001")
     assert reason(source) is Reason.PRICE_PRECISION
@@ -57,6 +72,8 @@ REFUSED: tuple[tuple[Reason, dict[str, Any]], ...] = (
     (Reason.PRICE, {"price": Decimal("sNaN")}),
     (Reason.PRICE, {"price": 10**40}),
     (Reason.PRICE, {"price": Decimal("1e999999")}),
+    (Reason.PRICE, {"price": 10**31}),
+    (Reason.PRICE_PRECISION, {"price": Decimal("1" * 30 + ".001")}),
     (Reason.PRICE_PRECISION, {"price": 1.255}),
     (Reason.PRICE_PRECISION, {"price": Decimal("1e-999999")}),
     (Reason.MALFORMED, {"price": True}),
