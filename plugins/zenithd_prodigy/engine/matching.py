@@ -174,7 +174,8 @@ def _trade(turn: Turn, incoming: Order, resting: Order, price: int) -> None:
     )
     buy, sell = (ours, theirs) if incoming.side is BID else (theirs, ours)
     event = Traded(turn.now, turn.code, symbol.next_trade_id, price, quantity, incoming.side, buy, sell)
-    turn.emit(event)
+    turn.model.apply(event)
+    turn.events.append(event)
 
 
 def after_fill(order: Order, quantity: int, priority: int) -> Fill:

@@ -17,7 +17,8 @@ from zenithd_prodigy.model.symbol import SymbolState
 BID = Side.BID
 LIMIT = OrderType.LIMIT
 MARKET_TO_LIMIT = OrderType.MARKET_TO_LIMIT
-IOC, FOK, GTD = TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD
+DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
+IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
 CONTINUOUS = Matching.CONTINUOUS
 BOOK, INCOMING = Standing.BOOK, Standing.INCOMING
 
@@ -233,22 +234,19 @@ def _refuse_order(model: StandardModel, symbol: SymbolState, command: PlaceOrder
         return Refused(Reason.ORDERS_MAX, f"{settings.orders_max}")
     price = command.price
     if command.order_type is LIMIT:
-        if price is None:
+        if price is None or not 0 < price <= settings.price_max:
             return Refused(Reason.PRICE)
-        refusal = refuse_price(model, symbol, price)
-        if refusal is not None:
-            return refusal
+        if symbol.ladder is not None or symbol.limits is not None:
+            refusal = _refuse_price(symbol, price)
+            if refusal is not None:
+                return refusal
     elif price is not None:
         return Refused(Reason.PRICE)
-    if (
-        command.display_quantity is not None
-        or command.minimum_quantity
-        or command.all_or_none
-        or command.expiry is not None
-        or command.time_in_force in (IOC, FOK, GTD)
-    ):
-        return _refuse_terms(model, symbol, command)
-    return None
+    if command.time_in_force is DAY or command.time_in_force is GTC:
+        plain = command.display_quantity is None and not command.minimum_quantity and not command.all_or_none
+        if plain and command.expiry is None:
+            return None
+    return _refuse_terms(model, symbol, command)
 
 
 def _refuse_terms(model: StandardModel, symbol: SymbolState, command: PlaceOrder) -> Refused | None:
@@ -275,10 +273,8 @@ def _refuse_terms(model: StandardModel, symbol: SymbolState, command: PlaceOrder
     return None
 
 
-def refuse_price(model: StandardModel, symbol: SymbolState, price: int) -> Refused | None:
-    """Why an order of the symbol may not have this price; None if it may."""
-    if not 0 < price <= model.definition.settings.price_max:
-        return Refused(Reason.PRICE)
+def _refuse_price(symbol: SymbolState, price: int) -> Refused | None:
+    """Why an order of the symbol may not have this price above zero; None if it may."""
     ladder = symbol.ladder
     if ladder is not None and not ladder.allows(price):
         return Refused(Reason.PRICE_STEP)
@@ -299,9 +295,9 @@ def _refuse_amendment(
 ) -> Refused | None:
     price, quantity, display = command.price, command.quantity, command.display_quantity
     if price is not None:
-        if order.price is None:
+        if order.price is None or not 0 < price <= model.definition.settings.price_max:
             return Refused(Reason.PRICE)
-        refusal = refuse_price(model, symbol, price)
+        refusal = _refuse_price(symbol, price)
         if refusal is not None:
             return refusal
     new_quantity = order.quantity if quantity is None else quantity
