@@ -86,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sessions",
         "wire",
     },
+    "journal_feeds": {"journal", "plugin"},
     "rest": {"authority", "plugin", "server"},
     "journaling": {"collectors", "config", "journal", "metrics"},
     "reloading": {"accounts", "config"},

@@ -34,7 +34,12 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.garbage import SetAside
 from zenithd.history.schema import StoreRefused
 from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
+from zenithd.journal import Journal
+from zenithd.journal import StoreRefused as JournalStoreRefused
+from zenithd.journal_feeds import PluginFeeds
+from zenithd.journaling import open_journal
 from zenithd.logs import configure_logs, set_level
+from zenithd.markets.context import Host
 from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
 from zenithd.metrics import Metrics
 from zenithd.open_files import connections_possible, file_limit, file_shortage
@@ -148,7 +153,10 @@ class Daemon:
         self.offers = Offers(
             self._check_operator, __version__, lambda: self.config.plugin_host.call_seconds_max
         )
-        self.sources = Sources(plugins, self.markets, self.metrics, clock, self.http, self.state, self.offers)
+        self.journal = _make_journal(config, self.metrics)
+        feeds = PluginFeeds(self.journal, clock.now)
+        host = Host(self.history, clock, self.http, self.offers, feeds)
+        self.sources = Sources(plugins, self.markets, self.metrics, host, self.state)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
         self.listener = Listener(
             self.services,
@@ -279,9 +287,11 @@ class Daemon:
         grace = self.config.server.shutdown_grace_seconds
         self.look_around()
         await self._open_history()
+        await self._open_journal()
         async with self.http, trio.open_nursery() as host:
             async with trio.open_nursery() as services:
                 services.start_soon(self.history.run, name="history")
+                services.start_soon(self.journal.run, name="journal")
                 services.start_soon(self.flusher.run, name="fan-out")
                 services.start_soon(self.services.turns.serve, name="turns of clients")
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
@@ -317,6 +327,12 @@ class Daemon:
         if (stop := self.history.unclean_stop) is not None:
             self.metrics.history_unclean_stops.inc()
             self.metrics.history_unwritten.inc(stop.trades_unwritten or 0)
+
+    async def _open_journal(self) -> None:
+        try:
+            await self.journal.open()
+        except JournalStoreRefused as error:
+            raise self.config.error("journal.store", "a store that can be used", str(error)) from None
 
     def _watchdog(self) -> Watchdog:
         return Watchdog(
@@ -446,6 +462,13 @@ def _make_tls(config: Config) -> Tls | None:
         return Tls(Certificate(*config.tls_files))
     except BadCertificate as error:
         raise config.error("server.tls_certificate", "a certificate and its key", str(error)) from None
+
+
+def _make_journal(config: Config, metrics: Metrics) -> Journal:
+    try:
+        return open_journal(config, metrics)
+    except JournalStoreRefused as error:
+        raise config.error("journal.store", "a store that can be used", str(error)) from None
 
 
 def _market_settings(config: Config) -> MarketSettings:

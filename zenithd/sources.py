@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from zenithd.domain.market_data import FeedStatus
-from zenithd.markets.context import SourceContext
+from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets
 from zenithd.markets.feed import SourceFeed
 from zenithd.metrics import Metrics
@@ -37,20 +37,14 @@ class Sources:
         plugins: PluginManager,
         markets: Markets,
         metrics: Metrics,
-        clock: Clock,
-        http: httpx2.AsyncClient,
+        host: Host,
         state: Path,
-        offers: HttpOffers,
-        feeds: JournalFeeds,
     ) -> None:
         self._plugins = plugins
         self._markets = markets
         self._metrics = metrics
-        self._clock = clock
-        self._http = http
+        self._host = host
         self._state = state
-        self._offers = offers
-        self._feeds = feeds
         self.brought: list[Brought[MarketSource[Any]]] = plugins.market_sources()
         self.feeds: dict[str, SourceFeed] = {
             brought.name: markets.add_source(brought.name) for brought in self.brought
@@ -74,18 +68,8 @@ class Sources:
                 feed.restarted()
             # Seeded by name and attempt: the same source sees the same randomness in every run.
             generator = random.Random(f"{brought.name}:{attempt.number}")
-            context = SourceContext(
-                brought.name,
-                feed,
-                attempt,
-                self._markets.history,
-                self._clock,
-                self._http,
-                generator,
-                self._state / "plugins" / brought.plugin.name,
-                self._offers,
-                self._feeds,
-            )
+            directory = self._state / "plugins" / brought.plugin.name
+            context = SourceContext(brought.name, feed, attempt, self._host, generator, directory)
             return brought.implementation(brought.config, context)
 
         return Supervised(
@@ -101,7 +85,7 @@ class Sources:
         feed = self.feeds[brought.name]
         self._report(brought, status)
         if status.state not in (PluginState.INITIALISING, PluginState.ACTIVE):
-            self._offers.withdraw(brought.name)
+            self._host.offers.withdraw(brought.name)
         if status.state is PluginState.IMPAIRED:
             feed.impaired(status.reason)
         elif status.state is PluginState.INITIALISING:

@@ -1,7 +1,8 @@
 """zenithd's reference exchange, and the simulated markets of its demonstration.
 
-Read in this order: `orders` (the vocabulary), `matching_engine`, `tick_ladder`, `exchange`, `translator`:
-the exchange. Then `listings`, `reference_price`, `participants`, `demonstration`: who trades on it. Then
+Read in this order: `model` (what a market is), `engine` (what may be done to it), `timetable`,
+`tick_ladder`, `translator` (what subscribers see), `design` and `exchange` (all of it together): the
+exchange. Then `listings`, `reference_price`, `participants`, `demonstration`: who trades on it. Then
 `history`, `backfill`, `kept`: its past. `schedule` and `plugin` set it in motion. All but `backfill`,
 `kept` and `plugin` are pure.
 """

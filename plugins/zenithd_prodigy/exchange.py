@@ -12,7 +12,9 @@ from zenithd_prodigy.engine.refusals import Refused
 class Market:
     """One market at work: new, restored from a checkpoint, and replayed from there.
 
-    Whoever owns it gives it one command at a time and keeps the events before telling anybody of them.
+    Whoever owns it gives it one command at a time, translates the events at once, keeps those of a command
+    together or not at all, and tells nobody of them before they are kept. If they cannot be kept, the state
+    is ahead of what is kept: the market has to be made again from there.
     """
 
     def __init__(self, design: MarketDesign = STANDARD, checkpoint: bytes | None = None) -> None:
@@ -20,10 +22,8 @@ class Market:
         self.model: Any = design.new_model() if checkpoint is None else design.restored_model(checkpoint)
         self.engine: ExecutionEngine = design.engine(self.model)
         self.translator: Translator = design.translator(self.model)
-
-    def handle(self, command: Any, now: int) -> list[Any] | Refused:
-        """Carry out one command at `now` (nanoseconds since the Unix epoch)."""
-        return self.engine.handle(command, now)
+        self.handle: Callable[[Any, int], list[Any] | Refused] = self.engine.handle
+        """Carries out one command at a time (nanoseconds since the Unix epoch)."""
 
     def replay(self, events: Iterable[Any]) -> None:
         """Apply kept events, the first of which follows the state."""
@@ -42,11 +42,13 @@ class Market:
     def catch_up(self, now: int) -> Iterator[list[Any]]:
         """Carry out what the timetable wants done by now, in its order; the events of each phase.
 
-        Each phase is carried out when the one before it has been taken.
+        Each phase is carried out when the one before it has been taken. It ends early if the timetable was
+        changed meanwhile: ask again then.
         """
-        while commands := self.engine.due(now):
-            outcome = self.engine.handle(commands[0], now)
-            assert not isinstance(outcome, Refused), f"what was due was refused: {outcome}"
+        for command in self.engine.due(now):
+            outcome = self.handle(command, now)
+            if isinstance(outcome, Refused):
+                return
             yield outcome
 
     @property

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from decimal import Decimal
 
 from zenithd.domain.market_data import TickTable
+from zenithd_prodigy.model.decimals import in_units
 
 
 class TickLadder:
@@ -71,7 +72,7 @@ class TickLadder:
 
 
 def _ticks(value: Decimal, price_scale: int) -> int:
-    scaled = value.scaleb(price_scale)
-    if scaled != scaled.to_integral_value():
+    ticks = in_units(value, price_scale)
+    if ticks is None:
         raise ValueError(f"{value} is finer than {price_scale} decimals")
-    return int(scaled)
+    return ticks

@@ -27,8 +27,9 @@ BOOK = Standing.BOOK
 class StandardTranslator:
     """Turns the events of one command into the market events of one batch.
 
-    `model` is the market's state after them: it is asked for what events do not hold (settings, scales, and
-    the book of a symbol that was renamed).
+    `model` is the market's state right after them: it is asked for what events do not hold (settings, scales,
+    and the book of a symbol that was renamed). So events are translated before the next command is carried
+    out, also where subscribers are told later.
     """
 
     def __init__(self, model: MarketState) -> None:

@@ -22,8 +22,8 @@ from zenithd.config.reference import DEMONSTRATION, SECTIONS
 ROOT = Path(__file__).parents[2]
 VERBS = [
     ["run"], ["init"], ["check"], ["watch"], ["top"], ["record"], ["replay"],
-    ["bench", "fanout"], ["bench", "scaling"], ["bench", "tls"], ["bench", "connections"],
-    ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
+    ["bench", "fanout"], ["bench", "matching"], ["bench", "scaling"], ["bench", "tls"],
+    ["bench", "connections"], ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
     ["journal", "info"], ["journal", "verify"], ["journal", "digest"], ["journal", "export"],
     ["journal", "snapshot"], ["journal", "backup"], ["journal", "restore"],
     ["plugins", "list"], ["plugins", "show"], ["plugins", "check"], ["plugins", "new"],

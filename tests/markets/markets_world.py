@@ -30,7 +30,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import Allows, FeedStatus, Side, TradingState
 from zenithd.history.store import HistorySettings, HistoryStore
-from zenithd.markets.context import SourceContext
+from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets, MarketSettings
 from zenithd.metrics import Metrics
 from zenithd.plugin.http import HttpRoute
@@ -177,18 +177,8 @@ class World:
         attempt = Attempt(number, lambda: None)
         http = httpx2.AsyncClient()
         directory = self._folder / name
-        return SourceContext(
-            name,
-            feed,
-            attempt,
-            self.history,
-            self.clock,
-            http,
-            random.Random(1),
-            directory,
-            NoOffers(),
-            MemoryFeeds(),
-        )
+        host = Host(self.history, self.clock, http, NoOffers(), MemoryFeeds())
+        return SourceContext(name, feed, attempt, host, random.Random(1), directory)
 
     async def run(self, nursery: trio.Nursery) -> None:
         """Start the services as the composition root does."""

@@ -10,5 +10,6 @@ checks every byte.
 * `reader`, `senders`: run the programs and speak with them;
 * `fanout_sender`: zenithd's own fan-out as such a sender;
 * `fanout`: rounds, medians, ratios; `whole`: the whole daemon, from a venue's payload;
-* `report`: tables, JSON and the plot.
+* `report`: tables, JSON and the plot;
+* `matching_flow`, `matching_engines`, `matching`: matching engines by turns; it needs none of these.
 """

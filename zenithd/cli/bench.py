@@ -10,7 +10,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from zenithd.bench import connections, deflate, runs, whole
+from zenithd.bench import connections, deflate, matching_engines, runs, whole
+from zenithd.bench import matching as matching_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
@@ -83,6 +84,20 @@ def fanout(
         _finish(rows, json)
         if plot is not None:
             draw(rows, plot)
+
+
+@app.command(epilog=examples("zenithd bench matching --quick", "zenithd bench matching --json matching.json"))
+def matching(quick: QuickOption = False, json: JsonFileOption = None) -> None:
+    """Operations per CPU second of the reference exchange's matching, next to other engines by turns."""
+    engines, absent = matching_engines.available()
+    for line in absent:
+        _say(line)
+    effort = matching_bench.QUICK if quick else matching_bench.FULL
+    rows = list(matching_bench.matching_rows(effort, engines, _say))
+    if json is not None:
+        report = matching_bench.MatchingReport(this_machine(), rows)
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    print_table(matching_bench.COLUMNS, map(matching_bench.cells, rows), "nothing was measured")
 
 
 PlotOption = Annotated[

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 import structlog
@@ -23,6 +24,16 @@ from zenithd.plugin.journal import JournalFeed, JournalFeeds
 from zenithd.supervisor import Attempt
 
 
+class Host(NamedTuple):
+    """What all sources share of the daemon."""
+
+    history: HistoryStore
+    clock: Clock
+    http: httpx2.AsyncClient
+    offers: HttpOffers
+    feeds: JournalFeeds
+
+
 class SourceContext:
     """Implements `zenithd.plugin.MarketSourceContext` for one source."""
 
@@ -31,27 +42,23 @@ class SourceContext:
         name: str,
         feed: SourceFeed,
         attempt: Attempt,
-        history: HistoryStore,
-        clock: Clock,
-        http: httpx2.AsyncClient,
+        host: Host,
         generator: random.Random,
         directory: Path,
-        offers: HttpOffers,
-        feeds: JournalFeeds,
     ) -> None:
         self.name = name
-        self.clock = clock
-        self.http = http
+        self.clock = host.clock
+        self.http = host.http
         self.random = generator
         self.log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"zenithd.plugins.{name}").bind(
             plugin=name, attempt=attempt.number
         )
         self._feed = feed
         self._attempt = attempt
-        self._history = history
+        self._history = host.history
+        self._offers = host.offers
+        self._feeds = host.feeds
         self._directory = directory
-        self._offers = offers
-        self._feeds = feeds
 
     @property
     def directory(self) -> Path:

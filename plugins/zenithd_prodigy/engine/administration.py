@@ -14,6 +14,7 @@ from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.auction import refresh_indicative
 from zenithd_prodigy.engine.matching import close
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model.definitions import (
     CODE_LENGTH_MAX,
@@ -189,7 +190,7 @@ def set_reference(model: StandardModel, command: c.SetReference, now: int) -> Ou
         return Refused(Reason.PRICE)
     event = e.ReferenceSet(now, command.symbol, command.name, command.price, command.command_id)
     events = _do(model, event)
-    refresh_indicative(model, symbol, now, events)
+    refresh_indicative(Turn(model, symbol, now, events))
     return events
 
 
@@ -260,8 +261,9 @@ def _do(model: StandardModel, event: e.Event) -> list[e.Event]:
 def _unlist(
     model: StandardModel, symbol: SymbolState, now: int, events: list[e.Event], command_id: str = ""
 ) -> None:
+    turn = Turn(model, symbol, now, events)
     for _, order in sorted(symbol.orders.items()):
-        close(model, symbol, order, CloseReason.UNLISTED, now, events)
+        close(turn, order, CloseReason.UNLISTED)
     event = e.SymbolUnlisted(now, symbol.definition.code, command_id)
     model.apply(event)
     events.append(event)

@@ -19,9 +19,9 @@ from itertools import accumulate
 
 from zenithd.domain.market_data import Side
 from zenithd_prodigy.engine.matching import after_fill, close, rest
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model.definitions import AUCTION_REFERENCE, CLOSE_REFERENCE
-from zenithd_prodigy.model.events import Event, IndicativeChanged, Traded
-from zenithd_prodigy.model.model import StandardModel
+from zenithd_prodigy.model.events import IndicativeChanged, Traded
 from zenithd_prodigy.model.orders import CloseReason, Order, OrderType
 from zenithd_prodigy.model.symbol import BID, NO_INDICATIVE, Indicative, SymbolState
 
@@ -51,22 +51,24 @@ def reference_price(symbol: SymbolState) -> int | None:
     return symbol.references.get(CLOSE_REFERENCE) if symbol.last_price is None else symbol.last_price
 
 
-def uncross(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def uncross(turn: Turn) -> None:
     """Trade at the auction's price; then no order without a limit is left, and the book is not crossed."""
+    symbol = turn.symbol
     found = equilibrium(symbol)
     if found.price is not None:
         buys = list(_in_order(symbol, Side.BID, found.price))
         sells = list(_in_order(symbol, Side.ASK, found.price))
-        _trade_all(model, symbol, buys, sells, found, now, events)
+        _trade_all(turn, buys, sells, found)
     for order in list(symbol.unpriced.values()):
         if order.order_type is OrderType.MARKET_TO_LIMIT and found.price is not None:
-            rest(model, symbol, order, found.price, now, events)
+            rest(turn, order, found.price)
         else:
-            close(model, symbol, order, CloseReason.UNFILLED, now, events)
+            close(turn, order, CloseReason.UNFILLED)
 
 
-def refresh_indicative(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def refresh_indicative(turn: Turn) -> None:
     """Tell what an auction would bring, if that has changed; nothing where no orders are gathered."""
+    symbol = turn.symbol
     if symbol.rules.gathers:
         found = equilibrium(symbol)
     elif symbol.indicative is NO_INDICATIVE:
@@ -74,9 +76,7 @@ def refresh_indicative(model: StandardModel, symbol: SymbolState, now: int, even
     else:
         found = NO_INDICATIVE
     if found != symbol.indicative:
-        event = IndicativeChanged(now, symbol.definition.code, found.price, found.quantity, found.surplus)
-        model.apply(event)
-        events.append(event)
+        turn.emit(IndicativeChanged(turn.now, turn.code, found.price, found.quantity, found.surplus))
 
 
 def _unpriced_totals(symbol: SymbolState) -> tuple[int, int]:
@@ -129,15 +129,7 @@ def _in_order(symbol: SymbolState, side: Side, price: int) -> Iterator[Order]:
         yield order
 
 
-def _trade_all(
-    model: StandardModel,
-    symbol: SymbolState,
-    buys: list[Order],
-    sells: list[Order],
-    found: Indicative,
-    now: int,
-    events: list[Event],
-) -> None:
+def _trade_all(turn: Turn, buys: list[Order], sells: list[Order], found: Indicative) -> None:
     """The first of the one side with the first of the other, until all that can trade has traded."""
     assert found.price is not None  # else nothing trades
     left, buy_index, sell_index = found.quantity, 0, 0
@@ -145,17 +137,17 @@ def _trade_all(
         buy, sell = buys[buy_index], sells[sell_index]
         quantity = min(buy.leaves, sell.leaves, left)
         left -= quantity
-        event = Traded(
-            now,
-            symbol.definition.code,
-            symbol.next_trade_id,
-            found.price,
-            quantity,
-            None,
-            after_fill(symbol, buy, quantity, symbol.next_priority),
-            after_fill(symbol, sell, quantity, symbol.next_priority),
+        turn.emit(
+            Traded(
+                turn.now,
+                turn.code,
+                turn.symbol.next_trade_id,
+                found.price,
+                quantity,
+                None,
+                after_fill(buy, quantity, turn.symbol.next_priority),
+                after_fill(sell, quantity, turn.symbol.next_priority),
+            )
         )
-        model.apply(event)
-        events.append(event)
         buy_index += not buy.leaves
         sell_index += not sell.leaves

@@ -63,15 +63,12 @@ class StandardEngine:
         kind = type(command)
         if command.entity and kind not in _OF_ENTITIES:
             return Refused(Reason.NOT_PERMITTED)
-        if not model.exists:
-            if kind is not c.CreateMarket:
-                return Refused(Reason.UNKNOWN_MARKET)
-        elif command.market != model.definition.code:
+        here = model.exists and command.market == model.definition.code
+        if not here and (model.exists or kind is not c.CreateMarket):
             return Refused(Reason.UNKNOWN_MARKET)
-        if command.command_id:
-            order = model.command_ids.get(command.command_id)
-            if order is not None:
-                return Refused(Reason.DUPLICATE_COMMAND, order=order or None)
+        command_id, known = command.command_id, model.command_ids
+        if command_id and (command_id in known.current or command_id in known.previous):
+            return Refused(Reason.DUPLICATE_COMMAND, order=known.get(command_id) or None)
         return _HANDLERS[kind](model, command, now if now > model.time else model.time)
 
     def due(self, now: int) -> list[c.RunPhase]:

@@ -8,9 +8,9 @@ the queue; when that is used up, the next part is shown at the end of the queue 
 from __future__ import annotations
 
 from zenithd.domain.market_data import Side
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model.book import BookSide
-from zenithd_prodigy.model.events import Event, Fill, OrderAmended, OrderClosed, OrderRested, Traded
-from zenithd_prodigy.model.model import StandardModel
+from zenithd_prodigy.model.events import Fill, OrderAmended, OrderClosed, OrderRested, Traded
 from zenithd_prodigy.model.orders import CloseReason, Order, SelfTrade, Standing, TimeInForce
 from zenithd_prodigy.model.symbol import SymbolState
 
@@ -61,83 +61,69 @@ def _executable_guarded(
     return False
 
 
-def execute(
-    model: StandardModel, symbol: SymbolState, order: Order, limit: int | None, now: int, events: list[Event]
-) -> None:
+def execute(turn: Turn, order: Order, limit: int | None) -> None:
     """Match an order that is not in the book, then do with the rest what its terms say."""
     if order.all_or_none or order.minimum or order.time_in_force is TimeInForce.FOK:
         needed = order.leaves if order.time_in_force is TimeInForce.FOK else order.required
-        mode = model.definition.settings.self_trade
-        if not executable(symbol, order, limit, mode, needed):
-            _wait(model, symbol, order, limit, now, events)
+        if not executable(turn.symbol, order, limit, turn.self_trade, needed):
+            _wait(turn, order, limit)
             return
-    if not match(model, symbol, order, limit, now, events) or not order.leaves:
+    if not match(turn, order, limit) or not order.leaves:
         return
     if limit is None or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-        close(model, symbol, order, CloseReason.UNFILLED, now, events)
+        close(turn, order, CloseReason.UNFILLED)
     else:
-        rest(model, symbol, order, limit, now, events)
+        rest(turn, order, limit)
 
 
 def match(
-    model: StandardModel,
-    symbol: SymbolState,
+    turn: Turn,
     incoming: Order,
     limit: int | None,
-    now: int,
-    events: list[Event],
 ) -> bool:
     """Trade as long as there are contra orders within the limit; False if the order was closed meanwhile."""
-    contra = symbol.asks if incoming.side is BID else symbol.bids
-    mode = model.definition.settings.self_trade
+    is_bid = incoming.side is BID
+    contra = turn.symbol.asks if is_bid else turn.symbol.bids
+    mode = turn.self_trade
     while incoming.leaves:
-        price = contra.best_price
-        if price is None or not crosses(incoming.side, limit, price):
-            break
         resting = contra.front()
-        assert resting is not None  # a side with a best price has orders
+        if resting is None:
+            break
+        price = resting.price
+        assert price is not None  # it stands in the book
+        if limit is not None and (price > limit if is_bid else price < limit):
+            break
         if mode is not OFF and resting.party.entity == incoming.party.entity:
-            if not _prevent(model, symbol, incoming, resting, mode, now, events):
+            if not _prevent(turn, incoming, resting, mode):
                 return False
             continue
-        _trade(model, symbol, incoming, resting, price, now, events)
+        _trade(turn, incoming, resting, price)
     return True
 
 
-def rest(
-    model: StandardModel, symbol: SymbolState, order: Order, price: int, now: int, events: list[Event]
-) -> None:
+def rest(turn: Turn, order: Order, price: int) -> None:
     """Put what is left of an order into the book."""
     visible = order.leaves if order.display is None else min(order.display, order.leaves)
     event = OrderRested(
-        now,
-        symbol.definition.code,
+        turn.now,
+        turn.code,
         order.number,
         order.side,
         price,
         order.leaves,
         visible,
-        symbol.next_priority,
+        turn.symbol.next_priority,
         BOOK,
         order.party,
     )
-    model.apply(event)
-    events.append(event)
+    turn.emit(event)
 
 
-def close(
-    model: StandardModel,
-    symbol: SymbolState,
-    order: Order,
-    reason: CloseReason,
-    now: int,
-    events: list[Event],
-    command_id: str = "",
-) -> None:
+def close(turn: Turn, order: Order, reason: CloseReason, command_id: str = "") -> None:
     """Take an order out of the market, wherever it stands."""
     event = OrderClosed(
-        now,
-        symbol.definition.code,
+        turn.now,
+        turn.code,
         order.number,
         order.side,
         order.leaves,
@@ -146,44 +132,37 @@ def close(
         order.party,
         command_id,
     )
-    model.apply(event)
-    events.append(event)
+    turn.emit(event)
 
 
-def _wait(
-    model: StandardModel, symbol: SymbolState, order: Order, limit: int | None, now: int, events: list[Event]
-) -> None:
+def _wait(turn: Turn, order: Order, limit: int | None) -> None:
     """The condition cannot be met now: the order waits beside the book, if it may."""
     if limit is None or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-        close(model, symbol, order, CloseReason.CONDITION, now, events)
+        close(turn, order, CloseReason.CONDITION)
         return
     event = OrderRested(
-        now,
-        symbol.definition.code,
+        turn.now,
+        turn.code,
         order.number,
         order.side,
         limit,
         order.leaves,
         0,
-        symbol.next_priority,
+        turn.symbol.next_priority,
         Standing.CONDITIONAL,
         order.party,
     )
-    model.apply(event)
-    events.append(event)
+    turn.emit(event)
 
 
-def _trade(
-    model: StandardModel,
-    symbol: SymbolState,
-    incoming: Order,
-    resting: Order,
-    price: int,
-    now: int,
-    events: list[Event],
-) -> None:
-    quantity = min(incoming.leaves, resting.visible)
-    theirs = after_fill(symbol, resting, quantity, symbol.next_priority)
+def _trade(turn: Turn, incoming: Order, resting: Order, price: int) -> None:
+    symbol, quantity, visible = turn.symbol, incoming.leaves, resting.visible
+    if visible <= quantity:
+        quantity = visible
+        theirs = after_fill(resting, quantity, symbol.next_priority)
+    else:
+        left = resting.leaves - quantity
+        theirs = Fill(resting.number, price, left, visible - quantity, resting.priority, BOOK, resting.party)
     ours = Fill(
         incoming.number,
         incoming.price,
@@ -194,14 +173,12 @@ def _trade(
         incoming.party,
     )
     buy, sell = (ours, theirs) if incoming.side is BID else (theirs, ours)
-    event = Traded(
-        now, symbol.definition.code, symbol.next_trade_id, price, quantity, incoming.side, buy, sell
-    )
-    model.apply(event)
-    events.append(event)
+    event = Traded(turn.now, turn.code, symbol.next_trade_id, price, quantity, incoming.side, buy, sell)
+    turn.model.apply(event)
+    turn.events.append(event)
 
 
-def after_fill(symbol: SymbolState, order: Order, quantity: int, priority: int) -> Fill:
+def after_fill(order: Order, quantity: int, priority: int) -> Fill:
     """A waiting order as it is after it has traded so much.
 
     In an auction that may be more than is visible. When the visible part is used up the next one is shown,
@@ -216,40 +193,30 @@ def after_fill(symbol: SymbolState, order: Order, quantity: int, priority: int) 
     return Fill(order.number, order.price, leaves, visible, kept, order.standing, order.party)
 
 
-def _prevent(
-    model: StandardModel,
-    symbol: SymbolState,
-    incoming: Order,
-    resting: Order,
-    mode: SelfTrade,
-    now: int,
-    events: list[Event],
-) -> bool:
+def _prevent(turn: Turn, incoming: Order, resting: Order, mode: SelfTrade) -> bool:
     """Keep an entity from trading with itself; False if that was the end of the incoming order."""
     if mode is SelfTrade.REDUCE:
         overlap = min(incoming.leaves, resting.visible)
         for order in (resting, incoming):
             if order.leaves == overlap:
-                close(model, symbol, order, CloseReason.SELF_TRADE, now, events)
+                close(turn, order, CloseReason.SELF_TRADE)
             else:
-                _reduce(model, symbol, order, overlap, now, events)
-        return incoming.number in symbol.orders
+                _reduce(turn, order, overlap)
+        return incoming.number in turn.symbol.orders
     if mode in (SelfTrade.CANCEL_OLDEST, SelfTrade.CANCEL_BOTH):
-        close(model, symbol, resting, CloseReason.SELF_TRADE, now, events)
+        close(turn, resting, CloseReason.SELF_TRADE)
     if mode in (SelfTrade.CANCEL_NEWEST, SelfTrade.CANCEL_BOTH):
-        close(model, symbol, incoming, CloseReason.SELF_TRADE, now, events)
+        close(turn, incoming, CloseReason.SELF_TRADE)
         return False
     return True
 
 
-def _reduce(
-    model: StandardModel, symbol: SymbolState, order: Order, overlap: int, now: int, events: list[Event]
-) -> None:
+def _reduce(turn: Turn, order: Order, overlap: int) -> None:
     """Make an order smaller by what it would have traded with its own entity, of the visible part."""
-    after = after_fill(symbol, order, overlap, symbol.next_priority)
+    after = after_fill(order, overlap, turn.symbol.next_priority)
     event = OrderAmended(
-        now,
-        symbol.definition.code,
+        turn.now,
+        turn.code,
         order.number,
         order.side,
         order.price,
@@ -262,5 +229,4 @@ def _reduce(
         order.standing,
         order.party,
     )
-    model.apply(event)
-    events.append(event)
+    turn.emit(event)

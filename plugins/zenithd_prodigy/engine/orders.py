@@ -7,6 +7,7 @@ from zenithd_prodigy.engine.auction import refresh_indicative
 from zenithd_prodigy.engine.commands import AmendOrder, BulkCancel, CancelOrder, PlaceOrder
 from zenithd_prodigy.engine.matching import close, crosses, executable, execute
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model.events import Event, OrderAmended, OrderPlaced
 from zenithd_prodigy.model.model import StandardModel
 from zenithd_prodigy.model.orders import CloseReason, Order, OrderType, Party, Standing, TimeInForce
@@ -16,7 +17,8 @@ from zenithd_prodigy.model.symbol import SymbolState
 BID = Side.BID
 LIMIT = OrderType.LIMIT
 MARKET_TO_LIMIT = OrderType.MARKET_TO_LIMIT
-IOC, FOK, GTD = TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD
+DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
+IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
 CONTINUOUS = Matching.CONTINUOUS
 BOOK, INCOMING = Standing.BOOK, Standing.INCOMING
 
@@ -41,10 +43,10 @@ def place(model: StandardModel, command: PlaceOrder, now: int) -> Outcome:
         return refusal
     continuous = rules.matching is CONTINUOUS
     limit = command.price
-    contra = symbol.asks if command.side is BID else symbol.bids
+    best_contra = (symbol.asks if command.side is BID else symbol.bids).best_price
     if command.order_type is MARKET_TO_LIMIT and continuous:
-        limit = contra.best_price
-    standing = _first_standing(command, contra.best_price, limit, continuous=continuous)
+        limit = best_contra
+    standing = _first_standing(command, best_contra, continuous)
     number, quantity, display = model.next_order, command.quantity, command.display_quantity
     event = OrderPlaced(
         now,
@@ -67,10 +69,11 @@ def place(model: StandardModel, command: PlaceOrder, now: int) -> Outcome:
     )
     model.apply(event)
     events: list[Event] = [event]
-    if standing is INCOMING:
-        execute(model, symbol, symbol.orders[number], limit, now, events)
-    if symbol.conditional or not continuous:
-        settle(model, symbol, now, events)
+    if standing is INCOMING or symbol.conditional or not continuous:
+        turn = Turn(model, symbol, now, events)
+        if standing is INCOMING:
+            execute(turn, symbol.orders[number], limit)
+        settle(turn)
     return events
 
 
@@ -92,13 +95,12 @@ def amend(model: StandardModel, command: AmendOrder, now: int) -> Outcome:
     price = order.price if command.price is None else command.price
     quantity = order.quantity if command.quantity is None else command.quantity
     display = order.display if command.display_quantity is None else command.display_quantity
-    event = _amendment(symbol, order, price, quantity, display, now, command.command_id)
-    model.apply(event)
-    events: list[Event] = [event]
-    if event.standing is INCOMING:
-        execute(model, symbol, order, price, now, events)
-    settle(model, symbol, now, events)
-    return events
+    turn = Turn(model, symbol, now, [])
+    _change(turn, order, (price, quantity, display), command.command_id)
+    if order.standing is INCOMING:
+        execute(turn, order, price)
+    settle(turn)
+    return turn.events
 
 
 def cancel(model: StandardModel, command: CancelOrder, now: int) -> Outcome:
@@ -116,11 +118,11 @@ def cancel(model: StandardModel, command: CancelOrder, now: int) -> Outcome:
         return Refused(Reason.UNKNOWN_ORDER)  # whose it is, is not for others to know
     elif not symbol.rules.cancel:
         return Refused(Reason.STATUS)
-    events: list[Event] = []
-    close(model, symbol, order, reason, now, events, command.command_id)
+    turn = Turn(model, symbol, now, [])
+    close(turn, order, reason, command.command_id)
     if symbol.conditional or symbol.rules.matching is not CONTINUOUS:
-        settle(model, symbol, now, events)
-    return events
+        settle(turn)
+    return turn.events
 
 
 def bulk_cancel(model: StandardModel, command: BulkCancel, now: int) -> Outcome:
@@ -141,63 +143,54 @@ def bulk_cancel(model: StandardModel, command: BulkCancel, now: int) -> Outcome:
     ]
     if not chosen:
         return Refused(Reason.UNKNOWN_ORDER)
-    events: list[Event] = []
+    turn = Turn(model, symbol, now, [])
     for order in chosen:
-        close(model, symbol, order, command.reason, now, events, "" if events else command.command_id)
-    settle(model, symbol, now, events)
-    return events
+        close(turn, order, command.reason, "" if turn.events else command.command_id)
+    settle(turn)
+    return turn.events
 
 
-def settle(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def settle(turn: Turn) -> None:
     """What follows from any change of a book: orders that waited for it, or another indicative price."""
-    if symbol.rules.matching is CONTINUOUS:
-        try_conditional(model, symbol, now, events)
-    refresh_indicative(model, symbol, now, events)
+    if turn.symbol.rules.matching is CONTINUOUS:
+        _try_conditional(turn)
+    refresh_indicative(turn)
 
 
-def try_conditional(model: StandardModel, symbol: SymbolState, now: int, events: list[Event]) -> None:
+def _try_conditional(turn: Turn) -> None:
     """Execute the orders whose condition the book now meets, who waited longest first.
 
     Each enters as if it came in now, so it takes the prices that stand in the book. They trade with the book,
     not with each other.
     """
-    mode = model.definition.settings.self_trade
+    symbol = turn.symbol
     tried_all = False
     while not tried_all:
         tried_all = True
         for order in list(symbol.conditional.values()):
-            if executable(symbol, order, order.price, mode, order.required):
-                execute(model, symbol, order, order.price, now, events)
+            if executable(symbol, order, order.price, turn.self_trade, order.required):
+                execute(turn, order, order.price)
                 tried_all = False
                 break
 
 
-def _first_standing(
-    command: PlaceOrder, best_contra: int | None, limit: int | None, *, continuous: bool
-) -> Standing:
-    if continuous:
-        at_once = (
-            command.order_type is not LIMIT
-            or command.all_or_none
-            or command.minimum_quantity
-            or command.time_in_force in (IOC, FOK)
-            or crosses(command.side, limit, best_contra)
-        )
-        return INCOMING if at_once else BOOK
-    if command.order_type is not LIMIT:
-        return Standing.UNPRICED
-    return Standing.CONDITIONAL if command.all_or_none or command.minimum_quantity else BOOK
+def _first_standing(command: PlaceOrder, best_contra: int | None, continuous: bool) -> Standing:
+    price = command.price
+    has_condition = command.all_or_none or command.minimum_quantity
+    if price is None:
+        return INCOMING if continuous else Standing.UNPRICED
+    if not continuous:
+        return Standing.CONDITIONAL if has_condition else BOOK
+    if has_condition or command.time_in_force is IOC or command.time_in_force is FOK:
+        return INCOMING
+    if best_contra is None or (price < best_contra if command.side is BID else price > best_contra):
+        return BOOK
+    return INCOMING
 
 
-def _amendment(
-    symbol: SymbolState,
-    order: Order,
-    price: int | None,
-    quantity: int,
-    display: int | None,
-    now: int,
-    command_id: str,
-) -> OrderAmended:
+def _change(turn: Turn, order: Order, values: tuple[int | None, int, int | None], command_id: str) -> None:
+    """Give an order another price, quantity and display quantity, and the place that these leave it."""
+    symbol, (price, quantity, display) = turn.symbol, values
     leaves = order.leaves + quantity - order.quantity
     keeps = price == order.price and display == order.display and quantity < order.quantity
     standing, priority, visible = order.standing, order.priority, order.visible
@@ -210,21 +203,23 @@ def _amendment(
             contra = symbol.asks if order.side is BID else symbol.bids
             if symbol.rules.matching is CONTINUOUS and crosses(order.side, price, contra.best_price):
                 standing, priority, visible = INCOMING, 0, 0
-    return OrderAmended(
-        now,
-        symbol.definition.code,
-        order.number,
-        order.side,
-        price,
-        quantity,
-        display,
-        leaves,
-        visible,
-        priority,
-        standing,
-        order.standing,
-        order.party,
-        command_id,
+    turn.emit(
+        OrderAmended(
+            turn.now,
+            turn.code,
+            order.number,
+            order.side,
+            price,
+            quantity,
+            display,
+            leaves,
+            visible,
+            priority,
+            standing,
+            order.standing,
+            order.party,
+            command_id,
+        )
     )
 
 
@@ -239,22 +234,19 @@ def _refuse_order(model: StandardModel, symbol: SymbolState, command: PlaceOrder
         return Refused(Reason.ORDERS_MAX, f"{settings.orders_max}")
     price = command.price
     if command.order_type is LIMIT:
-        if price is None:
+        if price is None or not 0 < price <= settings.price_max:
             return Refused(Reason.PRICE)
-        refusal = refuse_price(model, symbol, price)
-        if refusal is not None:
-            return refusal
+        if symbol.ladder is not None or symbol.limits is not None:
+            refusal = _refuse_price(symbol, price)
+            if refusal is not None:
+                return refusal
     elif price is not None:
         return Refused(Reason.PRICE)
-    if (
-        command.display_quantity is not None
-        or command.minimum_quantity
-        or command.all_or_none
-        or command.expiry is not None
-        or command.time_in_force in (IOC, FOK, GTD)
-    ):
-        return _refuse_terms(model, symbol, command)
-    return None
+    if command.time_in_force is DAY or command.time_in_force is GTC:
+        plain = command.display_quantity is None and not command.minimum_quantity and not command.all_or_none
+        if plain and command.expiry is None:
+            return None
+    return _refuse_terms(model, symbol, command)
 
 
 def _refuse_terms(model: StandardModel, symbol: SymbolState, command: PlaceOrder) -> Refused | None:
@@ -281,10 +273,8 @@ def _refuse_terms(model: StandardModel, symbol: SymbolState, command: PlaceOrder
     return None
 
 
-def refuse_price(model: StandardModel, symbol: SymbolState, price: int) -> Refused | None:
-    """Why an order of the symbol may not have this price; None if it may."""
-    if not 0 < price <= model.definition.settings.price_max:
-        return Refused(Reason.PRICE)
+def _refuse_price(symbol: SymbolState, price: int) -> Refused | None:
+    """Why an order of the symbol may not have this price above zero; None if it may."""
     ladder = symbol.ladder
     if ladder is not None and not ladder.allows(price):
         return Refused(Reason.PRICE_STEP)
@@ -305,9 +295,9 @@ def _refuse_amendment(
 ) -> Refused | None:
     price, quantity, display = command.price, command.quantity, command.display_quantity
     if price is not None:
-        if order.price is None:
+        if order.price is None or not 0 < price <= model.definition.settings.price_max:
             return Refused(Reason.PRICE)
-        refusal = refuse_price(model, symbol, price)
+        refusal = _refuse_price(symbol, price)
         if refusal is not None:
             return refusal
     new_quantity = order.quantity if quantity is None else quantity

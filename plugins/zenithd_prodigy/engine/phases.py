@@ -16,6 +16,7 @@ from zenithd_prodigy.engine.commands import (
 from zenithd_prodigy.engine.matching import close
 from zenithd_prodigy.engine.orders import settle
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.engine.turn import Turn
 from zenithd_prodigy.model.events import (
     Event,
     PhaseReached,
@@ -61,7 +62,7 @@ def run_phase(model: StandardModel, command: RunPhase, now: int) -> list[Event] 
     elif kind is PhaseKind.START_OF_DAY:
         if model.trading_date is None or today > model.trading_date:
             _start_day(model, today, now, events)
-    elif model.trading_date is not None and not model.day_ended:
+    elif model.trading_date is not None:
         _end_day(model, model.trading_date, now, events)
     return events
 
@@ -108,12 +109,12 @@ def _change_status(
         symbol = model.symbols[code]
         if only is None and symbol.status is not None:
             continue  # its own status goes on
-        matching = symbol.rules.matching
+        turn, matching = Turn(model, symbol, now, events), symbol.rules.matching
         if matching is Matching.SINGLE_PRICE or (
             matching is Matching.CONTINUOUS and before[code] is not Matching.CONTINUOUS
         ):
-            uncross(model, symbol, now, events)
-        settle(model, symbol, now, events)
+            uncross(turn)
+        settle(turn)
 
 
 def _start_day(
@@ -148,7 +149,8 @@ def _expire(model: StandardModel, now: int, events: list[Event], is_over: Callab
     """Close orders, by symbol and number."""
     for _, symbol in sorted(model.symbols.items()):
         expired = [order for _, order in sorted(symbol.orders.items()) if is_over(order)]
+        turn = Turn(model, symbol, now, events)
         for order in expired:
-            close(model, symbol, order, CloseReason.EXPIRED, now, events)
+            close(turn, order, CloseReason.EXPIRED)
         if expired:
-            settle(model, symbol, now, events)
+            settle(turn)

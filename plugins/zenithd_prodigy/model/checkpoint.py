@@ -72,7 +72,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     command_ids: Memory
 
 
-_ENCODER = msgspec.msgpack.Encoder(order="sorted")
+_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Checkpoint)
 
 

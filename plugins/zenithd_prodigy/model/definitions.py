@@ -28,7 +28,7 @@ class EntityType(enum.Enum):
     PERSON = "PE"
 
 
-class Entity(msgspec.Struct, frozen=True):
+class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An executing firm and its rights in the market."""
 
     code: str
@@ -38,7 +38,7 @@ class Entity(msgspec.Struct, frozen=True):
     """False: it may look, and cancel what it has."""
 
 
-class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
+class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a market trades; every limit of it."""
 
     self_trade: SelfTrade = SelfTrade.OFF
@@ -62,7 +62,7 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} must be from 1 to 10**15")
 
 
-class MarketDefinition(msgspec.Struct, frozen=True, kw_only=True):
+class MarketDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A market as its operator defined it."""
 
     code: str
@@ -72,7 +72,7 @@ class MarketDefinition(msgspec.Struct, frozen=True, kw_only=True):
     settings: MarketSettings = MarketSettings()
 
 
-class SymbolDefinition(msgspec.Struct, frozen=True, kw_only=True):
+class SymbolDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A symbol as its operator defined it."""
 
     code: str
@@ -90,7 +90,7 @@ class SymbolDefinition(msgspec.Struct, frozen=True, kw_only=True):
     alternates: dict[str, str] = {}
 
 
-class PriceLimits(msgspec.Struct, frozen=True):
+class PriceLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Between which prices orders are taken; None: no limit on that side.
 
     With `reference` and `basis_points` the limits also follow a named reference price: at most so far from

@@ -45,7 +45,7 @@ class StandardModel(MarketState):
 
     def apply(self, event: e.Event) -> None:
         """Let one event have happened. It must be the one that follows; a KeyError shows that it is not."""
-        _CHANGES[type(event)](self, event)
+        _CHANGES[event.__class__](self, event)
         self.sequence += 1
         self.time = event.time
 

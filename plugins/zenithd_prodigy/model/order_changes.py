@@ -122,11 +122,27 @@ def order_closed(state: MarketState, event: OrderClosed) -> None:
 def traded(state: MarketState, event: Traded) -> None:
     """Both orders have less left, or are filled and gone."""
     symbol = state.symbols[event.symbol]
-    symbol.next_trade_id = event.trade_id + 1
-    symbol.last_price = event.price
-    symbol.trades.add(event.trade_id, event)
-    _fill(state, symbol, event.buy, event)
-    _fill(state, symbol, event.sell, event)
+    price, quantity, trade_id = event.price, event.quantity, event.trade_id
+    symbol.next_trade_id = trade_id + 1
+    symbol.last_price = price
+    symbol.trades.add(trade_id, event)
+    orders = symbol.orders
+    for fill in (event.buy, event.sell):
+        number, leaves = fill.order, fill.leaves
+        order = orders[number]
+        order.value += price * quantity
+        order.updated = event.time
+        if fill.standing is BOOK:
+            _fill_in_book(symbol, order, fill, quantity)
+        else:
+            order.minimum = 0
+            if not leaves and fill.standing is not INCOMING:
+                del _beside(symbol, fill.standing)[number]
+        order.leaves = leaves
+        order.visible = fill.visible
+        if not leaves:
+            del orders[number]
+            state.order_count -= 1
 
 
 def trade_changed(state: MarketState, event: TradeChanged) -> None:
@@ -147,32 +163,19 @@ def recode(order: Order, entity: str) -> None:
     order.party = msgspec.structs.replace(order.party, entity=entity)
 
 
-def _fill(state: MarketState, symbol: SymbolState, fill: Fill, event: Traded) -> None:
-    number = fill.order
-    order = symbol.orders[number]
-    order.value += event.price * event.quantity
-    order.updated = event.time
-    if fill.standing is BOOK:
-        price = order.price
-        assert price is not None  # it stands in the book
-        book = symbol.bids if order.side is BID else symbol.asks
-        if fill.leaves:
-            book.shrink(price, event.quantity)
-            if fill.priority != order.priority:
-                order.priority = fill.priority
-                symbol.next_priority = fill.priority + 1
-                book.move_to_end(order, price)
-        else:
-            book.remove(order, price)
-    else:
-        order.minimum = 0
-        if not fill.leaves and fill.standing is not INCOMING:
-            del _beside(symbol, fill.standing)[number]
-    order.leaves = fill.leaves
-    order.visible = fill.visible
+def _fill_in_book(symbol: SymbolState, order: Order, fill: Fill, quantity: int) -> None:
+    """The order still has the `leaves` from before."""
+    price = order.price
+    assert price is not None  # it stands in the book
+    book = symbol.bids if order.side is BID else symbol.asks
     if not fill.leaves:
-        del symbol.orders[number]
-        state.order_count -= 1
+        book.remove(order, price)
+        return
+    book.shrink(price, quantity)
+    if fill.priority != order.priority:
+        order.priority = fill.priority
+        symbol.next_priority = fill.priority + 1
+        book.move_to_end(order, price)
 
 
 def _put(symbol: SymbolState, order: Order) -> None:

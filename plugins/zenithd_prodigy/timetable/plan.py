@@ -60,7 +60,7 @@ DayPlan = tuple[Phase, ...]
 """The phases of a day in their order; several may have the same time."""
 
 
-class Timetable(msgspec.Struct, frozen=True, kw_only=True):
+class Timetable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Phases of every day.
 
     Raises:
