@@ -8,7 +8,7 @@ from zenithd_prodigy.engine.commands import AmendOrder, BulkCancel, CancelOrder,
 from zenithd_prodigy.engine.matching import close, crosses, executable, execute
 from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.engine.turn import Turn
-from zenithd_prodigy.model.events import Event, OrderAmended, OrderPlaced
+from zenithd_prodigy.model.events import Event, OrderAmended, OrderClosed, OrderPlaced
 from zenithd_prodigy.model.model import StandardModel
 from zenithd_prodigy.model.orders import CloseReason, Order, OrderType, Party, Standing, TimeInForce
 from zenithd_prodigy.model.statuses import Matching
@@ -118,11 +118,22 @@ def cancel(model: StandardModel, command: CancelOrder, now: int) -> Outcome:
         return Refused(Reason.UNKNOWN_ORDER)  # whose it is, is not for others to know
     elif not symbol.rules.cancel:
         return Refused(Reason.STATUS)
-    turn = Turn(model, symbol, now, [])
-    close(turn, order, reason, command.command_id)
+    event = OrderClosed(
+        now,
+        command.symbol,
+        order.number,
+        order.side,
+        order.leaves,
+        order.standing,
+        reason,
+        order.party,
+        command.command_id,
+    )
+    model.apply(event)
+    events: list[Event] = [event]
     if symbol.conditional or symbol.rules.matching is not CONTINUOUS:
-        settle(turn)
-    return turn.events
+        settle(Turn(model, symbol, now, events))
+    return events
 
 
 def bulk_cancel(model: StandardModel, command: BulkCancel, now: int) -> Outcome:

@@ -128,21 +128,22 @@ def traded(state: MarketState, event: Traded) -> None:
     symbol.trades.add(trade_id, event)
     orders = symbol.orders
     for fill in (event.buy, event.sell):
-        number, leaves = fill.order, fill.leaves
+        number, leaves, standing = fill.order, fill.leaves, fill.standing
         order = orders[number]
-        order.value += price * quantity
-        order.updated = event.time
-        if fill.standing is BOOK:
+        if standing is BOOK:
             _fill_in_book(symbol, order, fill, quantity)
-        else:
-            order.minimum = 0
-            if not leaves and fill.standing is not INCOMING:
-                del _beside(symbol, fill.standing)[number]
+        elif not leaves and standing is not INCOMING:
+            del _beside(symbol, standing)[number]
         order.leaves = leaves
-        order.visible = fill.visible
         if not leaves:
             del orders[number]
             state.order_count -= 1
+            continue
+        order.visible = fill.visible
+        order.value += price * quantity
+        order.updated = event.time
+        if standing is not BOOK:
+            order.minimum = 0
 
 
 def trade_changed(state: MarketState, event: TradeChanged) -> None:
