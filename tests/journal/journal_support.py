@@ -158,8 +158,8 @@ class LoopThread:
         self.held = False
         self.waiting: list[tuple[Callable[[], Any], Reply[Any]]] = []
 
-    def start(self, call: Callable[[], T]) -> Reply[T]:
-        reply: Reply[T] = Reply()
+    def start(self, call: Callable[[], T], then: Callable[[Reply[T]], object] | None = None) -> Reply[T]:
+        reply: Reply[T] = Reply(then)
         self.waiting.append((call, reply))
         if not self.held:
             self.release()

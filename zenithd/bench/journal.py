@@ -3,15 +3,16 @@
 Three contestants take turns on the same disk or server, and the medians of their ratios are told:
 
 * the journal: producers that append one record each and wait for it, again and again;
-* the store: a loop without producers that commits records of the same size in the same batches, into a table
-  of position and body;
-* a bare group commit: the same producers and the same thread, but nothing else than that table: no digests,
-  sequences, bounds or faults.
+* the store: a loop without producers that commits ready records of the same size in the same batches, a row
+  each, into a table with the columns of a record and no index but its position;
+* a bare group commit: the same producers and the same thread in front of that table, and nothing else: no
+  digests, sequences, bounds or faults.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import statistics
 import tempfile
 import time
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
-import psycopg
 import trio
 from pysqlite3 import dbapi2
 
@@ -29,6 +29,7 @@ from zenithd.bench.rows import Machine
 from zenithd.journal import Journal
 from zenithd.journal.chain import Block
 from zenithd.journal.postgresql import PostgresqlStore
+from zenithd.journal.record import DIGEST_BYTES
 from zenithd.journal.sqlite import SqliteStore
 from zenithd.journal.store import Store
 from zenithd.journal.thread import StoreThread
@@ -78,10 +79,16 @@ QUICK = Effort(7, {1: 400, 16: 4_800, 256: 25_600})
 FULL = Effort(15, {1: 1_000, 16: 16_000, 256: 76_800})
 
 
-class Bare(Protocol):
-    """A table of position and body, and nothing that is not needed to commit to it."""
+Row = tuple[str, int, int, str, bytes, bytes]
+"""A record without its position: feed, sequence, date, kind, body, digest."""
 
-    def commit(self, bodies: Sequence[bytes]) -> None:
+ROW: Row = (FEED, 1_000_000, 1_795_000_000_000_000_000, KIND, BODY, bytes(DIGEST_BYTES))
+
+
+class Bare(Protocol):
+    """A table of records, and nothing that is not needed to commit to it."""
+
+    def commit(self, rows: Sequence[Row]) -> None:
         """Commit some more."""
         ...
 
@@ -94,14 +101,27 @@ class BareSqlite:
         self._connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("CREATE TABLE bare (position INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        self._connection.execute(
+            "CREATE TABLE bare (position INTEGER PRIMARY KEY, feed TEXT NOT NULL, sequence INTEGER NOT NULL,"
+            " date INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, digest BLOB NOT NULL)"
+        )
 
-    def commit(self, bodies: Sequence[bytes]) -> None:
+    def commit(self, rows: Sequence[Row]) -> None:
         """Commit in one transaction."""
-        first, self._position = self._position + 1, self._position + len(bodies)
+        first, self._position = self._position + 1, self._position + len(rows)
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("INSERT INTO bare VALUES (?, ?)", enumerate(bodies, first))
+        self._connection.executemany(
+            "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(position, *row) for position, row in enumerate(rows, first)],
+        )
         self._connection.execute("COMMIT")
+
+
+def _psycopg() -> Any:
+    try:
+        return importlib.import_module("psycopg")
+    except ImportError:
+        raise NoPostgresql('psycopg is not installed: "pip install zenithd[postgresql]" brings it') from None
 
 
 class BarePostgresql:
@@ -109,17 +129,21 @@ class BarePostgresql:
 
     def __init__(self, url: str) -> None:
         self._position = 0
-        self._connection = psycopg.connect(url, autocommit=True)
+        self._connection = _psycopg().connect(url, autocommit=True)
         self._connection.execute("SET synchronous_commit = on")
-        self._connection.execute("CREATE TABLE bare (position bigint PRIMARY KEY, body bytea NOT NULL)")
-
-    def commit(self, bodies: Sequence[bytes]) -> None:
-        """Commit in one statement."""
-        first, self._position = self._position + 1, self._position + len(bodies)
-        positions = list(range(first, self._position + 1))
         self._connection.execute(
-            "INSERT INTO bare SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
-            (positions, list(bodies)),
+            "CREATE TABLE bare (position bigint PRIMARY KEY, feed text NOT NULL, sequence bigint NOT NULL,"
+            " date bigint NOT NULL, kind text NOT NULL, body bytea NOT NULL, digest bytea NOT NULL)"
+        )
+
+    def commit(self, rows: Sequence[Row]) -> None:
+        """Commit in one statement."""
+        first, self._position = self._position + 1, self._position + len(rows)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        self._connection.execute(
+            "INSERT INTO bare SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::bigint[],"
+            " %b::text[], %b::bytea[], %b::bytea[])",
+            (list(range(first, self._position + 1)), *columns),
             prepare=True,
         )
 
@@ -130,13 +154,13 @@ class BareGroupCommit:
     def __init__(self, bare: Bare, thread: StoreThread) -> None:
         self._bare = bare
         self._thread = thread
-        self._gathering: list[bytes] = []
+        self._gathering: list[Row] = []
         self._done = trio.Event()
         self._wake = trio.Event()
 
-    async def append(self, body: bytes) -> None:
+    async def append(self, row: Row) -> None:
         """Return once it is committed."""
-        self._gathering.append(body)
+        self._gathering.append(row)
         self._wake.set()
         await self._done.wait()
 
@@ -145,9 +169,9 @@ class BareGroupCommit:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            bodies, self._gathering = self._gathering, []
+            rows, self._gathering = self._gathering, []
             done, self._done = self._done, trio.Event()
-            await self._thread.start(lambda bodies=bodies: self._bare.commit(bodies)).wait()  # type: ignore[misc]
+            await self._thread.start(lambda rows=rows: self._bare.commit(rows)).wait()  # type: ignore[misc]
             done.set()
 
 
@@ -205,12 +229,12 @@ async def _measure(store: Store, bare: Bare, name: str, producers: int, effort: 
     async def one_round() -> None:
         counting.batches.clear()
         ours = await _produce(lambda: journal.append(FEED, entries, now=time.time_ns()), producers, appends)
-        batches = [[BODY] * number for number in counting.batches]
+        batches = [[ROW] * number for number in counting.batches]
         began = time.perf_counter()
         for batch in batches:
             bare.commit(batch)
         loop = time.perf_counter() - began
-        grouped = await _produce(lambda: group.append(BODY), producers, appends)
+        grouped = await _produce(lambda: group.append(ROW), producers, appends)
         rates.append(len(ours.latencies) / ours.seconds)
         to_store.append(loop / ours.seconds)
         to_group.append(grouped.seconds / ours.seconds)
@@ -279,7 +303,7 @@ def _server(url: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _schema(url: str) -> Iterator[str]:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with _psycopg().connect(url, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
         yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{SCHEMA}"

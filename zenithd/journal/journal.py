@@ -92,7 +92,7 @@ class JournalStatistics(msgspec.Struct):
 class _Gathering:
     """What will be the next commit."""
 
-    __slots__ = ("appends", "bytes", "done", "may_be_written", "reason", "records", "taken")
+    __slots__ = ("appends", "bytes", "may_be_written", "reason", "records", "taken")
 
     def __init__(self) -> None:
         self.appends: list[Append] = []
@@ -100,10 +100,16 @@ class _Gathering:
         self.bytes = 0
         self.taken = trio.Event()
         """No more can be added."""
-        self.done = trio.Event()
-        """Every append has its outcome, or the reason why there is none."""
         self.reason = ""
+        """Why nothing of it is acknowledged."""
         self.may_be_written = False
+
+    def wake(self) -> None:
+        """Let all producers go on, in one go: what an event for each would do takes a third longer."""
+        for append in self.appends:
+            task, append.task = append.task, None
+            if task is not None:
+                trio.lowlevel.reschedule(task)
 
 
 class Journal(Streams):
@@ -131,7 +137,8 @@ class Journal(Streams):
         self._thread: Thread = thread or StoreThread("journal")
         self._writer: Writer | None = None
         self._gathering = _Gathering()
-        self._under_way: tuple[_Gathering, Reply[Committed]] | None = None
+        self._under_way: _Gathering | None = None
+        self._commit_reply: Reply[Committed] | None = None
         self._began = 0.0
         """When the commit that is under way began, in trio's time."""
         self._wake = trio.Event()
@@ -198,9 +205,12 @@ class Journal(Streams):
             if self.state is State.SERVING:
                 await self._wake.wait()
                 self._wake = trio.Event()
-                await self._commit()
+                if self.state is State.SERVING and self._under_way is None and self._gathering.appends:
+                    self._commit()
             elif self.state is State.REFUSING:
                 await trio.sleep(self.settings.retry_seconds)
+                if self._commit_reply is not None:  # it may have lasted too long: it has to end first
+                    await self._commit_reply.ended.wait()
                 await self._try_again()
             else:
                 await trio.sleep_forever()
@@ -215,16 +225,15 @@ class Journal(Streams):
 
     async def _close(self) -> None:
         try:
-            if self._under_way is not None:
-                gathered, reply = self._under_way
-                await reply.ended.wait()
-                self._settle(gathered, reply)
-            if self.state is State.SERVING and self._gathering.appends:
-                await self._commit()
+            while self.state is State.SERVING and (self._under_way or self._gathering.appends):
+                if self._under_way is None:
+                    self._commit()
+                if self._commit_reply is not None:
+                    await self._commit_reply.ended.wait()
         finally:
             self._happens(Happening.CLOSED, "the journal is closed")
             if self._under_way is not None:
-                self._refuse(self._under_way[0])
+                self._refuse(self._under_way)
             self._reading_thread.start(self._close_reader)
             self._reading_thread.stop()
             closed = self._thread.start(self._close_store)
@@ -266,7 +275,7 @@ class Journal(Streams):
 
     def _refuse(self, gathered: _Gathering) -> None:
         gathered.reason = self.reason
-        gathered.done.set()
+        gathered.wake()
 
     # Appending
 
@@ -285,18 +294,24 @@ class Journal(Streams):
             JournalRefuses: nothing was acknowledged.
         """
         size = self._check(feed, entries, first_sequence)
-        append = Append(feed, entries, first_sequence, now)
         if self._queued or not self._fits(len(entries), size):
             await self._wait_room(len(entries), size)
         if self.state is not State.SERVING:
             self.statistics.refused += 1
             raise JournalRefuses(self.reason, may_be_written=False)
+        append = Append(feed, entries, first_sequence, now, trio.lowlevel.current_task())
         gathering = self._gathering
         gathering.appends.append(append)
         gathering.records += len(entries)
         gathering.bytes += size
-        self._wake.set()
-        await gathering.done.wait()
+        if self._under_way is None:
+            self._wake.set()
+
+        def abandon(_: object) -> trio.lowlevel.Abort:
+            append.task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abandon)
         if append.outcome is None:
             self.statistics.refused += 1
             raise JournalRefuses(gathering.reason, may_be_written=gathering.may_be_written)
@@ -345,19 +360,15 @@ class Journal(Streams):
         if len(self._names) < NAMES_KNOWN_MAX:
             self._names.add(name)
 
-    async def _commit(self) -> None:
+    def _commit(self) -> None:
         gathered, self._gathering = self._gathering, _Gathering()
-        if not gathered.appends:
-            return
         gathered.taken.set()
         gathered.may_be_written = True
         writer = self._writer
         assert writer is not None
         self._began = trio.current_time()
-        reply = self._thread.start(lambda: writer.commit(gathered.appends))
-        self._under_way = gathered, reply
-        await reply.ended.wait()
-        self._settle(gathered, reply)
+        self._under_way = gathered
+        self._commit_reply = self._thread.start(lambda: writer.commit(gathered.appends), self._settle)
 
     async def _watch(self) -> None:
         """Notice a commit that lasts too long; what waits for it is refused, and it is left to end."""
@@ -368,14 +379,15 @@ class Journal(Streams):
             if is_awaited and self._began + limit <= now:
                 assert self._under_way is not None
                 self._happens(Happening.FAILED, f"a commit takes longer than {limit} s")
-                self._refuse(self._under_way[0])
+                self._refuse(self._under_way)
             else:
                 await trio.sleep_until((self._began if is_awaited else now) + limit)
 
-    def _settle(self, gathered: _Gathering, reply: Reply[Committed]) -> None:
+    def _settle(self, reply: Reply[Committed]) -> None:
         """A commit has ended: everybody who waits for it is woken at once."""
-        self._under_way = None
-        if gathered.done.is_set():  # it lasted too long, and is not believed any more
+        gathered, self._under_way = self._under_way, None
+        assert gathered is not None
+        if gathered.reason:  # it lasted too long, and is not believed any more
             return
         try:
             committed = reply.result()
@@ -395,7 +407,9 @@ class Journal(Streams):
         statistics.gaps += gaps
         statistics.conflicts += conflicts
         self.head = head
-        gathered.done.set()
+        gathered.wake()
+        if self._gathering.appends:
+            self._wake.set()
         self._tell_readers()
         if self.on_commit is not None:
             self.on_commit(trio.current_time() - self._began)

@@ -33,8 +33,9 @@ CONNECT_SECONDS_MAX: Final = 10
 SILENCE_MILLISECONDS_MAX: Final = 20_000
 """How long a server may leave what was sent unacknowledged before the connection counts as lost."""
 
-LOCK_WAIT_MILLISECONDS_MAX: Final = 5_000
-"""How long a statement may wait for a lock that somebody else holds on a table."""
+LOCK_WAIT_MILLISECONDS_MAX: Final = 2_000
+"""How long to wait for a lock that another session holds: that of a daemon which was killed a moment ago is
+let go as soon as the server notices."""
 
 DURABLE: Final = {
     "fsync": ("on",),
@@ -173,11 +174,12 @@ class PostgresqlStore:
             connection = self._connection = self._place.connect()
             opened.callback(self.close)
             with self._place.faults():
-                (locked,) = _row(connection, f"SELECT pg_try_advisory_lock({_LOCK_KEY})")
-                if not locked:
+                try:
+                    connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})")
+                except self._place.driver.errors.LockNotAvailable:
                     raise StoreRefused(
                         f"{self._place.name} is in use by another zenithd: stop it, or name another database"
-                    )
+                    ) from None
                 self._check_durable(connection)
                 with connection.transaction():
                     _prepare(connection, self._place.name)

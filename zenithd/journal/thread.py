@@ -21,15 +21,19 @@ T = TypeVar("T")
 class Reply(Generic[T]):
     """What a call gives, once it has ended."""
 
-    __slots__ = ("_outcome", "ended")
+    __slots__ = ("_outcome", "_then", "ended")
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[Reply[T]], object] | None = None) -> None:
         self.ended = trio.Event()
+        self._then = then
         self._outcome: outcome.Outcome[T] | None = None
 
     def settle(self, result: outcome.Outcome[T]) -> None:
         """Note the result and tell who waits."""
         self._outcome = result
+        then, self._then = self._then, None
+        if then is not None:
+            then(self)
         self.ended.set()
 
     def result(self) -> T:
@@ -46,8 +50,8 @@ class Reply(Generic[T]):
 class Thread(Protocol):
     """Runs calls one at a time, in order."""
 
-    def start(self, call: Callable[[], T]) -> Reply[T]:
-        """Begin a call as soon as those before it have ended."""
+    def start(self, call: Callable[[], T], then: Callable[[Reply[T]], object] | None = None) -> Reply[T]:
+        """Begin a call as soon as those before it have ended; `then` is called when it has, in the loop."""
         ...
 
     def stop(self) -> None:
@@ -63,14 +67,14 @@ class StoreThread:
         self._name = name
         self._started = False
 
-    def start(self, call: Callable[[], T]) -> Reply[T]:
+    def start(self, call: Callable[[], T], then: Callable[[Reply[T]], object] | None = None) -> Reply[T]:
         """Queue a call."""
         if not self._started:
             self._started = True
             token = trio.lowlevel.current_trio_token()
             # A daemon: a disk that hangs must not keep the process from ending.
             threading.Thread(target=self._work, args=(token,), name=self._name, daemon=True).start()
-        reply: Reply[T] = Reply()
+        reply: Reply[T] = Reply(then)
         self._calls.put((call, reply))
         return reply
 

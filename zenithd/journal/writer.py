@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import msgspec
+import trio
 
 from zenithd.journal import chain
 from zenithd.journal.chain import INDEX_EVERY, Block, Head, IndexEntry, Run
@@ -27,6 +28,8 @@ class Append(msgspec.Struct, gc=False):
     entries: Sequence[Entry]
     first_sequence: int | None
     now: int
+    task: trio.lowlevel.Task | None
+    """That waits for it; None: it was cancelled, or has been woken."""
     outcome: Outcome | None = None
     """None: not committed."""
 

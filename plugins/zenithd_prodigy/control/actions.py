@@ -54,7 +54,8 @@ def action(name: str, of_symbol: bool) -> Action | None:
 
 
 def _status(body: ActionBody, market: str, symbol: SymbolState | None) -> Any:
-    return c.SetStatus(market=market, status=body.status, symbol=symbol and symbol.definition.code)
+    code = None if symbol is None else symbol.definition.code
+    return c.SetStatus(market=market, status=body.status, symbol=code)
 
 
 def _tick_table(body: ActionBody, market: str, replaces: bool) -> Any:
