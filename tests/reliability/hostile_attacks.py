@@ -420,7 +420,7 @@ ATTACKS: dict[str, Callable[[], Attack]] = {
 async def main(name: str, address: str, seconds: str, *options: str) -> None:
     """Attack for a while, with what readers and daemon leave of the processors: elsewhere attackers have
     their own."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(19)
     tls = None
     if "--tls" in options:
         tls = ssl.create_default_context()

@@ -76,7 +76,10 @@ class SlowClient:
         self.socket.sendall(upgrade_request())
         head = b""
         while b"\r\n\r\n" not in head:
-            head += self.socket.recv(4_096)
+            received = self.socket.recv(4_096)
+            if not received:
+                raise ConnectionError("the daemon hung up")
+            head += received
         self._take(head.partition(b"\r\n\r\n")[2])
         self.socket.sendall(login())
         self._await(1)
@@ -153,7 +156,7 @@ class SlowClient:
 def main(address: str, clients: str, each: str, topics: str, stall_seconds: str) -> None:
     """Be slow until standard input ends, with what the others leave of the processors: elsewhere slow readers
     have their own."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(19)
     names = [f"Depth!S{number:04}.LOAD" for number in range(1, int(topics) + 1)]
     slow = [
         SlowClient(address, [names[(first * int(each) + place) % len(names)] for place in range(int(each))])
