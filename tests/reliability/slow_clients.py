@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from tests.reliability.lib_reader import PONG, Frames, container, login, upgrade_request
+from tests.reliability.lib_steady import apart
 
 RECEIVE_BUFFER, SEGMENT = 8_192, 536
 """Bytes that the kernel may hold for us: little, so that a client that does not read is soon noticed. The
@@ -154,8 +155,8 @@ class SlowClient:
 
 
 def main(address: str, clients: str, each: str, topics: str, stall_seconds: str) -> None:
-    """Be slow until standard input ends, with what the others leave of the processors: elsewhere slow readers
-    have their own."""
+    """Be slow until standard input ends, with what the healthy readers leave of their processor."""
+    apart(0)
     os.nice(19)
     names = [f"Depth!S{number:04}.LOAD" for number in range(1, int(topics) + 1)]
     slow = [

@@ -387,7 +387,10 @@ class Connection:
         if isinstance(opened, Refusal):
             return opened
         topic = self._services.bus.find(key[0], opened.topic)
-        if topic is not None and topic.spellings(self.outbox) >= self._services.limits.spellings_per_topic_max:
+        if (
+            topic is not None
+            and topic.spellings(self.outbox) >= self._services.limits.spellings_per_topic_max
+        ):
             return Refusal((LIMITED,))
         self._register(key, opened)
         return None
