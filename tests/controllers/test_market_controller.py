@@ -20,9 +20,15 @@ from tests.controllers.market_support import (
 )
 from zenithd.authority.access import Access, View, Visibility
 from zenithd.controllers.interface import Opened, Refusal
-from zenithd.domain.events import MarketStateChanged, TradingDayStarted
-from zenithd.domain.identifiers import MarketId
-from zenithd.domain.market_data import FeedStatus
+from zenithd.domain.events import (
+    MarketEvent,
+    MarketStateChanged,
+    OrderAdded,
+    OrderRemoved,
+    TradingDayStarted,
+)
+from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.market_data import FeedStatus, Side
 from zenithd.wire.answer import ABSENT
 from zenithd.wire.topics import MARKET_RULES, Kind
 
@@ -207,6 +213,25 @@ class TestQueries:
         assert (security.data["Code"], security.errors) == ("XS01", ())
         assert world.directory.touched == ["XS01.XSX"] * 3
         assert world.directory.wanted == []
+
+    async def test_a_large_book_is_made_once_between_two_changes(self) -> None:
+        world, xsx = World(), MarketId("XSX")
+        market = world.directory.markets[xsx]
+        orders: list[MarketEvent] = [
+            OrderAdded(InstrumentId("XS01.XSX"), f"large {number}", Side.BID, 1, 5, number)
+            for number in range(1000, 1300)
+        ]
+        market.apply(orders, NOON)  # type: ignore[attr-defined]
+        first = (await world.ask("QueryDepthFull", XS01)).data
+        assert (await world.ask("QueryDepthFull", XS01)).data is first
+        hidden = (await world.ask("QueryDepthFull", XS01, PLAIN)).data
+        assert hidden is not first
+        assert "Broker" not in str(hidden)
+        removed = [OrderRemoved(InstrumentId("XS01.XSX"), "large 1000")]
+        market.apply(removed, NOON)  # type: ignore[attr-defined]
+        fresh = (await world.ask("QueryDepthFull", XS01)).data
+        assert len(fresh) == len(first) - 1
+        assert "large 1000" not in str(fresh)
 
     async def test_a_mix(self) -> None:
         depth = await World().ask("QueryDepthFull", {"Market": "XSX+XSY", "Code": "XS01"})

@@ -172,7 +172,7 @@ def run_beside(folder: Path, name: str, seconds: float, rounds: int) -> Outcome:
     tls = name in TLS_ATTACKS
     with SteadyDaemon(folder, SECTIONS.get(name, {}), {}, tls=tls) as daemon:
         readers = Readers(daemon, tls=tls)
-        apart(daemon.process.pid, readers.process.pid)
+        apart(readers.process.pid)
         try:
             return run_attack(daemon, readers, name, seconds, rounds)
         finally:

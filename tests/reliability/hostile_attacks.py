@@ -21,6 +21,7 @@ from typing import Any
 import trio
 
 from tests.reliability.lib_reader import container, login, masked, upgrade_request
+from tests.reliability.lib_steady import apart
 from zenithd.wire.criteria import CRITERIA_NESTING_MAX, CRITERIA_NODES_MAX
 from zenithd.wire.criteria_parameters import VALUES_MAX
 from zenithd.wire.requests import CONDITIONS_MAX
@@ -418,9 +419,9 @@ ATTACKS: dict[str, Callable[[], Attack]] = {
 
 
 async def main(name: str, address: str, seconds: str, *options: str) -> None:
-    """Attack for a while, with what readers and daemon leave of the processors: elsewhere attackers have
-    their own."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    """Attack for a while, with what the readers leave of their processor: elsewhere attackers have others."""
+    apart(0)
+    os.nice(19)
     tls = None
     if "--tls" in options:
         tls = ssl.create_default_context()

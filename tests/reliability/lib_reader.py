@@ -94,7 +94,7 @@ class Reader:
         self.socket.sendall(upgrade_request())
         head = b""
         while b"\r\n\r\n" not in head:
-            head += self.socket.recv(65_536)
+            head += self._received()
         self.frames.feed(head.partition(b"\r\n\r\n")[2])
         self.socket.sendall(login())
         self._wait(b'"TransactionID":1')
@@ -104,8 +104,14 @@ class Reader:
         self.socket.setblocking(False)
 
     def _wait(self, text: bytes) -> None:
-        while not any(text in payload for _, payload in self.frames.feed(self.socket.recv(262_144))):
+        while not any(text in payload for _, payload in self.frames.feed(self._received())):
             pass
+
+    def _received(self) -> bytes:
+        data = self.socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the daemon hung up")
+        return data
 
     def read(self, lateness: list[int], faults: list[str]) -> None:
         """Take what is there; TLS may hold more than the poll sees."""

@@ -51,12 +51,11 @@ def _section(name: str, keys: Mapping[str, Any]) -> str:
     return f"[{name}]\n{lines}"
 
 
-def apart(daemon: int, readers: int) -> None:
-    """Give a daemon and those who measure it (process numbers) a processor each, as far as there are two."""
-    first, second = cores()
-    if first is not None and second is not None:
-        os.sched_setaffinity(daemon, {first})
-        os.sched_setaffinity(readers, {second})
+def apart(process: int) -> None:
+    """Keep those who measure to the second processor, where there are two: the daemon has the first."""
+    _, second = cores()
+    if second is not None:
+        os.sched_setaffinity(process, {second})
 
 
 class SteadyDaemon(DaemonProcess):

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from tests.reliability.lib_reader import PONG, Frames, container, login, upgrade_request
+from tests.reliability.lib_steady import apart
 
 RECEIVE_BUFFER, SEGMENT = 8_192, 536
 """Bytes that the kernel may hold for us: little, so that a client that does not read is soon noticed. The
@@ -76,7 +77,10 @@ class SlowClient:
         self.socket.sendall(upgrade_request())
         head = b""
         while b"\r\n\r\n" not in head:
-            head += self.socket.recv(4_096)
+            received = self.socket.recv(4_096)
+            if not received:
+                raise ConnectionError("the daemon hung up")
+            head += received
         self._take(head.partition(b"\r\n\r\n")[2])
         self.socket.sendall(login())
         self._await(1)
@@ -151,9 +155,9 @@ class SlowClient:
 
 
 def main(address: str, clients: str, each: str, topics: str, stall_seconds: str) -> None:
-    """Be slow until standard input ends, with what the others leave of the processors: elsewhere slow readers
-    have their own."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    """Be slow until standard input ends, with what the healthy readers leave of their processor."""
+    apart(0)
+    os.nice(19)
     names = [f"Depth!S{number:04}.LOAD" for number in range(1, int(topics) + 1)]
     slow = [
         SlowClient(address, [names[(first * int(each) + place) % len(names)] for place in range(int(each))])

@@ -101,7 +101,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
         healthy = _healthy(token, plan.readers - plan.slow)
         port = int(daemon.address.rpartition(":")[2])
         with Reader(port, Mode.ZENITH, healthy) as reader:
-            apart(daemon.process.pid, reader.process.pid)
+            apart(reader.process.pid)
             reader.wait_upgraded()
             reader.wait_frames((plan.readers - plan.slow) * EACH)
             begin.touch()

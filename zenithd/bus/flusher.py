@@ -8,7 +8,7 @@ share one private epoll (elsewhere than on Linux: one waiting task each).
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -27,7 +27,7 @@ class Run(Protocol):
     """Frames published to the very same subscribers since the last round began (`Group`)."""
 
     def hand_over(self) -> None:
-        """Append them to the subscribers' outboxes, as one, and mark those as dirty."""
+        """Append them to the subscribers' outboxes, as one, and `touch` those."""
         ...
 
 
@@ -48,10 +48,14 @@ class Flusher:
         self.monotonic = monotonic
         self.dirty: dict[Outbox, int] = {}
         """Outboxes with something pending (the values mean nothing)."""
+        self.members: dict[Outbox, int] = {}
+        """All outboxes that hold a topic: see `touch`."""
         self.runs: list[Run] = []
         """What was published and may still grow, oldest first; see `settle`."""
         self.statistics = FlushStatistics()
         self.outbox_statistics = OutboxStatistics()
+        self._touched: list[Mapping[Outbox, int]] = []
+        self._touched_count = 0
         self._ring: list[Outbox] = []
         self._position = 0
         self._work = trio.Event()
@@ -66,7 +70,7 @@ class Flusher:
     def backlog(self) -> int:
         """Outboxes that still have to be visited."""
         self.settle()
-        return len(self._ring) - self._position + len(self.dirty)
+        return len(self._ring) - self._position + len(self.dirty) + self._touched_count
 
     @property
     def blocked_outboxes(self) -> list[Outbox]:
@@ -86,6 +90,28 @@ class Flusher:
         runs, self.runs = self.runs, []
         for run in runs:
             run.hand_over()
+
+    def touch(self, outboxes: Mapping[Outbox, int]) -> None:
+        """Mark many outboxes as dirty, all of them `members`.
+
+        They are united when the next round begins; where that would be more work than there are members,
+        every member is visited instead, since a visit that finds nothing costs as much as one mark.
+        """
+        self._touched.append(outboxes)
+        self._touched_count += len(outboxes)
+
+    def _gather(self) -> list[Outbox]:
+        """What the next round visits."""
+        self.settle()
+        dirty, self.dirty = self.dirty, {}
+        if self._touched_count > len(self.members):
+            dirty = {**self.members, **dirty} if dirty else self.members
+        else:
+            for outboxes in self._touched:
+                dirty.update(outboxes)
+        self._touched.clear()
+        self._touched_count = 0
+        return list(dirty)
 
     def flush(self) -> None:
         """Write for at most one slice; leave the rest to the task."""
@@ -116,15 +142,12 @@ class Flusher:
                 flush_all(ring[self._position : stop], self.outbox_statistics)
                 statistics.visits += stop - self._position
                 self._position = stop
-                if monotonic() >= deadline and (stop < end or self.dirty or self.runs):
+                if monotonic() >= deadline and (stop < end or self.dirty or self.runs or self._touched):
                     return False
             self._position = 0
-            self.settle()
-            if not self.dirty:
-                self._ring = []
+            self._ring = self._gather()
+            if not self._ring:
                 return True
-            self._ring = list(self.dirty)
-            self.dirty.clear()
 
     async def run(self) -> None:
         """Finish what `flush` leaves and wake blocked outboxes, until cancelled."""

@@ -120,7 +120,7 @@ class Group:
         for sink in self.sinks:
             sink(data)
         bus = self.audience.topic.bus
-        bus.flusher.dirty.update(self.outboxes)
+        bus.flusher.touch(self.outboxes)
         statistics = bus.statistics
         statistics.published += len(run)
         statistics.deliveries += len(run) * len(self.sinks)
@@ -301,6 +301,7 @@ class Bus:
         self.send_snapshot(subscription)
         group.add(subscription)
         outbox.subscriptions.add(subscription)
+        self.flusher.members[outbox] = 1
         self.statistics.subscriptions += 1
         return subscription
 
@@ -329,6 +330,8 @@ class Bus:
         outbox.stale.pop(subscription, None)
         if outbox.pending:  # the group that it leaves may be what would have had it flushed
             self.flusher.dirty[outbox] = 1
+        if not outbox.subscriptions:
+            self.flusher.members.pop(outbox, None)
         self.statistics.subscriptions -= 1
         if not group.members:
             topic.prune(group)

@@ -12,6 +12,7 @@ from zenithd.authority.access import Access, View
 from zenithd.controllers.chart import Chart
 from zenithd.controllers.directory import MarketDirectory, RemoteBars, TradeHistory, no_remote_bars
 from zenithd.controllers.interface import Answer, Opened, Refusal
+from zenithd.controllers.kept_books import KeptBooks
 from zenithd.controllers.lookup import FoundMarket, FoundSymbol, Lookup, answerable, refuse
 from zenithd.controllers.mixed_code import query_mixed_market
 from zenithd.controllers.symbols import Symbols, open_symbols
@@ -46,7 +47,7 @@ class MarketController:
         self._queries: Mapping[str, Query] = {
             "QueryBrokers": self._query_brokers,
             "QueryChartHistory": Chart(directory, lookup, history, remote_bars).query,
-            "QueryDepthFull": partial(self._query_symbol, DataKind.DEPTH_FULL, _depth),
+            "QueryDepthFull": partial(self._query_symbol, DataKind.DEPTH_FULL, KeptBooks().depth),
             "QueryDepthLevels": partial(self._query_symbol, DataKind.DEPTH_SHORT, _levels),
             "QueryMarkets": self._query_markets,
             "QueryMixedMarket": partial(query_mixed_market, lookup),
