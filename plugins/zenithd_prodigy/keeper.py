@@ -26,6 +26,9 @@ NANOSECONDS = 1_000_000_000
 REPLAY_STEP = 64
 """Records applied at a start before giving way."""
 
+CLOSE_SECONDS_MAX = 5.0
+"""How long keeping the state at the end may take."""
+
 LOOK_SECONDS = 1.0
 """How often the timetable is looked at besides when it is due: wall clocks jump, timetables change."""
 
@@ -163,6 +166,10 @@ class Keeper:
             try:
                 while True:
                     await self._carry_out(await self._take())
+            except trio.Cancelled:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
+                    await self.keep()
+                raise
             finally:
                 self._receive.close()
                 self._give_up()

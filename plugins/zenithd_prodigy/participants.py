@@ -295,7 +295,7 @@ class InstrumentFlow:
     def _choose_taker_side(self) -> Side:
         """Buyers come when the reference price is above the middle of the book; moods last a little."""
         bid, ask = self._state.best_price(Side.BID), self._state.best_price(Side.ASK)
-        if bid is None or ask is None:
+        if bid is None or ask is None or ask <= bid:  # it may be crossed while orders are gathered
             return self._taker_side
         leaning = (self._reference.price - (bid + ask) / 2) / (ask - bid)
         mood = 0.12 if self._taker_side is Side.BID else -0.12
