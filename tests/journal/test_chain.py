@@ -19,7 +19,6 @@ from zenithd.journal.chain import (
     decode_unchained,
     encode,
     head_of,
-    join,
     last_digest,
 )
 
@@ -59,7 +58,7 @@ def test_a_chain_goes_on_from_any_head() -> None:
     second, head = encode(middle, RUNS[1:])
     whole, same = encode(Head(), RUNS)
     assert head == same
-    assert join([first, second]) == whole
+    assert Frames(first.sizes + second.sizes, first.payload + second.payload) == whole
     assert decode(second, middle) == decode(whole, Head())[2:]
     with pytest.raises(Damaged, match="record 1 "):
         decode(second, Head())

@@ -29,7 +29,9 @@ through to find one by its sequence."""
 
 _BIN_32 = b"\xc4\x20"
 _TAIL = len(_BIN_32) + DIGEST_BYTES
-_SIZE_BYTES = 4
+SIZE_BYTES = 4
+"""Of the size of a frame."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_records = msgspec.msgpack.Decoder(list[Record]).decode
 _decode_record = msgspec.msgpack.Decoder(Record).decode
@@ -104,19 +106,12 @@ def encode(head: Head, runs: Iterable[Run]) -> tuple[Frames, Head]:
 
 def count(frames: Frames) -> int:
     """Number of records."""
-    return len(frames.sizes) // _SIZE_BYTES
-
-
-def join(parts: Sequence[Frames]) -> Frames:
-    """Frames that follow each other as one."""
-    if len(parts) == 1:
-        return parts[0]
-    return Frames(b"".join([part.sizes for part in parts]), b"".join([part.payload for part in parts]))
+    return len(frames.sizes) // SIZE_BYTES
 
 
 def cut(frames: Frames, number: int) -> Frames:
     """The first frames, so many of them."""
-    sizes = frames.sizes[: number * _SIZE_BYTES]
+    sizes = frames.sizes[: number * SIZE_BYTES]
     return Frames(sizes, frames.payload[: sum(struct.unpack(f"<{number}I", sizes))])
 
 
@@ -144,9 +139,9 @@ def decode(frames: Frames, before: Head) -> list[Record]:
 
 
 def _sizes(sizes: bytes, payload: bytes, first: int) -> tuple[int, ...]:
-    if len(sizes) % _SIZE_BYTES:
+    if len(sizes) % SIZE_BYTES:
         raise Damaged(first, "the sizes of its block are torn")
-    found = struct.unpack(f"<{len(sizes) // _SIZE_BYTES}I", sizes)
+    found = struct.unpack(f"<{len(sizes) // SIZE_BYTES}I", sizes)
     if sum(found) == len(payload) and (not found or min(found) > _TAIL):
         return found
     # Which frame is it? All before it still have their digests; they are looked at one by one.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zenithd.journal import chain
-from zenithd.journal.chain import Block, Damaged, Head, head_of
+from zenithd.journal.chain import Block, Damaged, Frames, Head, head_of
 from zenithd.journal.index import FeedEnd, index_block
 from zenithd.journal.record import Snapshot
 from zenithd.journal.sqlite import SqliteStore, seal
@@ -32,9 +32,10 @@ def checked_blocks(reader: Reader, progress: Progress) -> Iterator[Block]:
     before = Head()
     ends: dict[str, FeedEnd] = {}
     for blocks in all_blocks(reader):
-        for first, frames in blocks:
+        for first, sizes, payload in blocks:
             if first != before.position + 1:
                 raise Damaged(before.position + 1, "it is missing")
+            frames = Frames(sizes, payload)
             records = chain.decode(frames, before)
             yield Block(first, records[0].date, frames, tuple(index_block(records, ends)))
             before = head_of(records[-1])

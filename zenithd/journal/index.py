@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from zenithd.journal.chain import INDEX_EVERY, IndexEntry, decode_unchained
+from zenithd.journal.chain import INDEX_EVERY, Frames, IndexEntry, decode_unchained
 from zenithd.journal.record import Record
-from zenithd.journal.store import StoredBlock
+from zenithd.journal.store import StoredRow
 
 
 class FeedEnd(msgspec.Struct, frozen=True, gc=False):
@@ -42,12 +42,12 @@ def index_block(records: Iterable[Record], ends: dict[str, FeedEnd]) -> Iterator
                 yield IndexEntry(record.feed, record.sequence, first)
 
 
-def index_blocks(blocks: Iterable[StoredBlock]) -> Iterator[IndexEntry]:
+def index_blocks(blocks: Iterable[StoredRow]) -> Iterator[IndexEntry]:
     """The entries of a whole journal.
 
     Raises:
         Damaged: a block cannot be read.
     """
     ends: dict[str, FeedEnd] = {}
-    for first, frames in blocks:
-        yield from index_block(decode_unchained(frames, first), ends)
+    for first, *frames in blocks:
+        yield from index_block(decode_unchained(Frames(*frames), first), ends)

@@ -21,6 +21,7 @@ from zenithd.journal.store import (
     Reader,
     SnapshotNote,
     StoredBlock,
+    StoredRow,
     StoreFault,
     StoreInformation,
     StoreRefused,
@@ -89,9 +90,8 @@ def _index_old_blocks(connection: psycopg.Connection) -> None:
     """From version 0, which had no index of feeds."""
     connection.execute(INDEX_TABLE)
     rows = connection.execute("SELECT first, sizes, payload FROM journal_block ORDER BY first", binary=True)
-    blocks = (StoredBlock(first, Frames(sizes, payload)) for first, sizes, payload in rows)
     connection.cursor().executemany(
-        "INSERT INTO journal_feed_index VALUES (%b, %b, %b)", list(index_blocks(blocks))
+        "INSERT INTO journal_feed_index VALUES (%b, %b, %b)", list(index_blocks(rows))
     )
 
 
@@ -277,9 +277,9 @@ class PostgresqlReader:
             )
         )
 
-    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredBlock]:
+    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredRow]:
         """Blocks in order; see `Reader.blocks`. The server counts, so that no more than fits is sent."""
-        rows = self._rows(
+        return self._rows(
             """SELECT first, sizes, payload FROM (
                 SELECT first, sizes, payload, row_number() OVER sofar AS row,
                     sum(length(payload)) OVER sofar AS bytes, sum(length(sizes) / 4) OVER sofar AS records
@@ -291,7 +291,6 @@ class PostgresqlReader:
             bytes_max,
             records_max,
         )
-        return [StoredBlock(position, Frames(sizes, payload)) for position, sizes, payload in rows]
 
     def feeds(self) -> list[IndexEntry]:
         """The last index entry of every feed; skips from feed to feed instead of reading the whole index."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zenithd.journal import chain
-from zenithd.journal.chain import Damaged, Frames, Head
+from zenithd.journal.chain import SIZE_BYTES, Damaged, Frames, Head
 from zenithd.journal.record import Record
-from zenithd.journal.store import Reader, StoredBlock
+from zenithd.journal.store import Reader, StoredRow
 
 STEP_RECORDS_MAX = 4_096
 STEP_BYTES_MAX = 4_194_304
@@ -86,20 +86,19 @@ def read_records(
             raise damage
 
 
-def _decode(blocks: list[StoredBlock], before: Head) -> tuple[list[Record], Damaged | None]:
+def _decode(blocks: list[StoredRow], before: Head) -> tuple[list[Record], Damaged | None]:
     """The records up to the first bad one, and what is wrong with that."""
-    parts: list[Frames] = []
     expected = before.position + 1
     damage: Damaged | None = None
-    for position, frames in blocks:
-        if position != expected or not frames.sizes or len(frames.sizes) % 4:
+    for number, (position, sizes, _) in enumerate(blocks):
+        if position != expected or not sizes or len(sizes) % SIZE_BYTES:
             damage = Damaged(
                 expected, "it is missing" if position > expected else "the sizes of its block are torn"
             )
+            blocks = blocks[:number]
             break
-        parts.append(frames)
-        expected += len(frames.sizes) // 4
-    joined = chain.join(parts)
+        expected += len(sizes) // SIZE_BYTES
+    joined = Frames(b"".join([sizes for _, sizes, _ in blocks]), b"".join([each for _, _, each in blocks]))
     try:
         return chain.decode(joined, before), damage
     except Damaged as found:
@@ -126,9 +125,9 @@ def feed_records(
         while position < min(ends) and (blocks := reader.blocks(position, STEP_RECORDS_MAX, STEP_BYTES_MAX)):
             records = [
                 record
-                for block, frames in blocks
+                for block, *frames in blocks
                 if block < min(ends)
-                for record in chain.decode_unchained(frames, block)
+                for record in chain.decode_unchained(Frames(*frames), block)
                 if record.feed == feed and wanted <= record.sequence <= last and record.position <= until
             ]
             if records:
@@ -136,7 +135,7 @@ def feed_records(
                     raise Damaged(records[0].position, f"the record before it in feed {feed} is missing")
                 wanted = records[-1].sequence + 1
                 yield records
-            position = blocks[-1].first + 1
+            position = blocks[-1][0] + 1
         if wanted == before:
             return
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pysqlite3 import dbapi2
 
-from zenithd.journal.chain import Block, Frames, IndexEntry
+from zenithd.journal.chain import SIZE_BYTES, Block, Frames, IndexEntry
 from zenithd.journal.index import index_blocks
 from zenithd.journal.record import Snapshot
 from zenithd.journal.store import (
@@ -25,6 +25,7 @@ from zenithd.journal.store import (
     Reader,
     SnapshotNote,
     StoredBlock,
+    StoredRow,
     StoreFault,
     StoreInformation,
     StoreRefused,
@@ -75,8 +76,7 @@ def _index_old_blocks(connection: Any) -> None:
     """From version 0, which had no index of feeds."""
     connection.execute(_INDEX_TABLE)
     rows = connection.execute("SELECT first, sizes, payload FROM block ORDER BY first")
-    blocks = (StoredBlock(first, Frames(sizes, payload)) for first, sizes, payload in rows)
-    connection.executemany(_INDEX, list(index_blocks(blocks)))
+    connection.executemany(_INDEX, list(index_blocks(rows)))
 
 
 MIGRATIONS: dict[int, Callable[[Any], None]] = {0: _index_old_blocks}
@@ -227,21 +227,21 @@ class SqliteReader:
             )
         )
 
-    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredBlock]:
+    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredRow]:
         """Blocks in order; see `Reader.blocks`."""
-        found: list[StoredBlock] = []
+        found: list[StoredRow] = []
         size = number = 0
         with _faults(self.path):
             cursor = self._connection.execute(
                 "SELECT first, sizes, payload FROM block WHERE first >= ? ORDER BY first LIMIT ?",
                 (first, records_max),
             )
-            for position, sizes, payload in cursor:
-                size += len(payload)
-                number += len(sizes) // 4
+            for row in cursor:
+                size += len(row[2])
+                number += len(row[1]) // SIZE_BYTES
                 if found and (size > bytes_max or number > records_max):
                     break
-                found.append(StoredBlock(position, Frames(sizes, payload)))
+                found.append(row)
             cursor.close()
         return found
 

@@ -26,6 +26,10 @@ class StoreFault(Exception):
     """The disk, the file or the server failed. The text says how."""
 
 
+StoredRow = tuple[int, bytes, bytes]
+"""First position, sizes and payload of a block: nothing is made of each of a million of them."""
+
+
 class StoredBlock(NamedTuple):
     """A block as it is read."""
 
@@ -66,7 +70,7 @@ class Reader(Protocol):
         """The block that holds a position: that with the greatest first position up to it."""
         ...
 
-    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredBlock]:
+    def blocks(self, first: int, records_max: int, bytes_max: int) -> list[StoredRow]:
         """Blocks whose first position is at or after `first`, in order; no more than fits, but one."""
         ...
 
@@ -167,8 +171,8 @@ class Opener(Protocol):
         ...
 
 
-def all_blocks(reader: Reader, first: int = 1, bytes_max: int = 4_194_304) -> Iterator[list[StoredBlock]]:
+def all_blocks(reader: Reader, first: int = 1, bytes_max: int = 4_194_304) -> Iterator[list[StoredRow]]:
     """Every block from a first position on, in lists."""
     while blocks := reader.blocks(first, 8_192, bytes_max):
         yield blocks
-        first = blocks[-1].first + 1
+        first = blocks[-1][0] + 1
