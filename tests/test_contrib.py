@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from zenithd.config.server_settings import LimitSettings, ServerSettings
+from zenithd.journal import State as JournalState
 from zenithd.metrics import all_metrics
 from zenithd.open_files import file_shortage
 
@@ -50,6 +51,8 @@ def samples() -> dict[str, set[str]]:
         "zenithd_feed_wanted_instruments": {"market", "source"},
         "zenithd_feed_updates": {"market", "source"},
         "zenithd_feed_updated_timestamp_seconds": {"market", "source"},
+        "zenithd_journal_state": {"state"},
+        "zenithd_journal_refused": {"reason"},
     }
     for family in metrics.registry.collect():
         labels = instruments.get(family.name, labels_of_collectors.get(family.name, set()))
@@ -165,7 +168,7 @@ def test_the_values_that_rules_look_for_are_given() -> None:
         ("result", "rejected"), ("result", "limited"),
     }  # fmt: skip
     known |= {("status", status.value) for status in FeedStatus}
-    known |= {("state", state.value) for state in PluginState}
+    known |= {("state", state.value) for state in (*PluginState, *JournalState)}
     expressions = [alert.expression for alert in ALERTS] + [
         expression for _, expression in dashboard_targets()
     ]
@@ -231,7 +234,7 @@ def test_every_metric_of_the_daemon_is_drawn_or_left_out_knowingly() -> None:
         "zenithd_history_healthy",
         "zenithd_history_unclean_stops_total",
         "zenithd_history_trades_unwritten_total",
-        *(name for name in names if name.startswith("zenithd_journal_")),  # until the daemon exports them
+        "zenithd_journal_position",
     }
 
 

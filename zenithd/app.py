@@ -34,7 +34,7 @@ from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.garbage import SetAside
 from zenithd.history.schema import StoreRefused
 from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
-from zenithd.journal import Journal
+from zenithd.journal import Journal, State
 from zenithd.journal import StoreRefused as JournalStoreRefused
 from zenithd.journal_feeds import PluginFeeds
 from zenithd.journaling import open_journal
@@ -175,12 +175,17 @@ class Daemon:
         return Surroundings(
             name=lambda: self.config.server.name,
             plugins=lambda: self.plugins.plugins,
-            waiting_for=self.sources.waiting_for,
+            waiting_for=lambda: [*self.sources.waiting_for(), *self._journal_refuses()],
             connections=lambda: self.listener.connections,
             connections_max=lambda: connections_possible(self.config.limits.connections_max, file_limit()),
             operators=lambda: self.config.server.operators,
             certificate_expires=None if tls is None else lambda: tls.expires.timestamp(),
         )
+
+    def _journal_refuses(self) -> list[str]:
+        """Why orders and operators' commands are refused now; none if they are taken."""
+        journal = self.journal
+        return [] if journal.state is State.SERVING else [f"journal: {journal.reason or journal.state.value}"]
 
     # Sessions
 
