@@ -108,12 +108,12 @@ class AuthenticationSettings(Section, frozen=True):
     hashing_threads: Annotated[
         int,
         about(
-            "Threads that check passwords, each with hash_memory_kibibytes; raise it if many users log in at"
-            " once.",
+            "Threads that check passwords, each with hash_memory_kibibytes and, for tens of milliseconds a"
+            " login, a processor; raise it if many users log in at once and processors are idle.",
             ge=1,
             le=64,
         ),
-    ] = 2
+    ] = 1
     hash_memory_kibibytes: Annotated[
         int,
         about(
