@@ -40,7 +40,13 @@ DEMONSTRATION = Config(
             loopback_only=True,
             scopes=("Zenith/Market", "Zenith/News", "Zenith/Trading", "Zenith/OrderPad"),
             broker_markets=("*",),
-        )
+        ),
+        "operator": UserSettings(
+            password="operator",
+            display_name="Demonstration operator",
+            loopback_only=True,
+            scopes=("Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"),
+        ),
     },
     markets=MarketSettings(mixed=("XSX+XSY",), delayed=(DelayedMarketSettings(market="XSX"),)),
     plugins={

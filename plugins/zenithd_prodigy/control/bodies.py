@@ -87,7 +87,7 @@ class SymbolData(_Body, frozen=True, kw_only=True):
 class SymbolBody(_Body, frozen=True, kw_only=True):
     """A symbol to be listed."""
 
-    data: SymbolData = SymbolData()
+    data: SymbolData = msgspec.field(default_factory=SymbolData)
 
 
 class ChangedSymbolData(_Body, frozen=True, kw_only=True):
