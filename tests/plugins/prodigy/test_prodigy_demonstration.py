@@ -93,7 +93,9 @@ class Watched:
     def enter(self, instrument: InstrumentId, commands: Iterable[object]) -> None:
         """Carry out the commands of an instrument's participants, who learn of each before the next."""
         for command in commands:
-            self.tell(split_instrument(instrument)[1], self.carry_out(split_instrument(instrument)[1], command))
+            self.tell(
+                split_instrument(instrument)[1], self.carry_out(split_instrument(instrument)[1], command)
+            )
 
     def tell(self, market: MarketId, events: list[Event]) -> None:
         for event in events:
