@@ -139,6 +139,15 @@ class Keeper:
         if bodies:
             self._sequence = await self._feed.append(bodies)
 
+    async def catch_up(self) -> None:
+        """Do what the timetable wants done by now, in its order, before anybody is told of the market.
+
+        Raises:
+            JournalUnavailable: the market has to be restored.
+        """
+        while due := self.market.engine.due(self._now()):
+            await self.prepare(due[: self._settings.commands_together_max])
+
     async def execute(self, command: Any) -> list[Event] | Refused:
         """Carry out a command; returns once its events are kept, and told.
 

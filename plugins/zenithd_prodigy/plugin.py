@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from zenithd.domain.events import MarketEvent, SecurityChanged, TradeReported
+from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
 from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext, ReservedTradeIds
 from zenithd_prodigy import kept
@@ -21,7 +21,6 @@ from zenithd_prodigy.crowd import Crowd
 from zenithd_prodigy.demonstration import (
     Beginning,
     DemonstrationMarket,
-    closing_price,
     decorated,
     demonstration_markets,
     founding,
@@ -33,8 +32,6 @@ from zenithd_prodigy.history import PastOrigin, past_trade_ids
 from zenithd_prodigy.keeper import Keeper, KeeperSettings
 from zenithd_prodigy.kept import Kept
 from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET
-from zenithd_prodigy.model.definitions import CLOSE_REFERENCE
-from zenithd_prodigy.model.events import Event, TradingDayStarted
 from zenithd_prodigy.trading_day import trading_date_at
 
 UNRESERVED_IDS_MAX = 10_000
@@ -67,6 +64,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
         founded = [market for market in self._markets if self._floor.find(market.definition.id) is None]
         backfill = await self._found(founded, known, now)
         for keeper in self._floor:
+            await keeper.catch_up()
             if not self.config.participants_orders_survive:
                 model = keeper.market.model
                 await keeper.prepare(withdrawal(model.definition.code, model.symbols))
@@ -74,7 +72,6 @@ class Prodigy(MarketSource[ProdigyConfig]):
         await backfill.last_day(each.id for market in founded for each in market.instruments)
         async with trio.open_nursery() as nursery:
             for keeper in self._floor:
-                keeper.observers.append(partial(self._day_began, keeper, nursery))
                 self._floor.start(keeper, nursery)
             crowd = self._crowd(known, now)
             await crowd.fill()
@@ -149,25 +146,9 @@ class Prodigy(MarketSource[ProdigyConfig]):
                     missing.setdefault(code, []).append(trade)
 
         def extra(code: str) -> list[MarketEvent]:
-            instrument, close = (
-                instrument_id(code, market),
-                model.symbols[code].references.get(CLOSE_REFERENCE),
-            )
-            said: list[MarketEvent] = [SecurityChanged(instrument=instrument, close=close)] if close else []
-            return said + missing.get(code, [])
+            return list(missing.get(code, ()))
 
         await self._floor.show(keeper, extra)
-
-    def _day_began(self, keeper: Keeper, nursery: trio.Nursery, events: list[Event]) -> None:
-        if any(isinstance(event, TradingDayStarted) for event in events):
-            nursery.start_soon(self._keep_closes, keeper, name="prodigy: closing prices")
-
-    async def _keep_closes(self, keeper: Keeper) -> None:
-        """Keep the last price of every symbol as the close of the day that is over."""
-        model = keeper.market.model
-        for code, symbol in sorted(model.symbols.items()):
-            if symbol.last_price is not None:
-                await keeper.execute(closing_price(model.definition.code, code, symbol.last_price))
 
     # Participants
 

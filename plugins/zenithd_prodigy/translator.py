@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from zenithd.domain import events as public
 from zenithd.domain.identifiers import InstrumentId, MarketId, instrument_id
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import Broker, TradeFlag
 from zenithd_prodigy.model import events as e
+from zenithd_prodigy.model.definitions import CLOSE_REFERENCE
 from zenithd_prodigy.model.orders import Order, Party, Standing, order_id_text
 from zenithd_prodigy.model.state import MarketState
 from zenithd_prodigy.model.statuses import TRADING_STATES, Status
@@ -95,6 +97,7 @@ class StandardTranslator:
                 auction_price=symbol.indicative.price,
                 auction_quantity=symbol.indicative.quantity if symbol.indicative.price is not None else None,
                 auction_remainder=symbol.indicative.surplus if symbol.indicative.price is not None else None,
+                close=symbol.references.get(CLOSE_REFERENCE),
                 extended=self._references(symbol),
             )
         )
@@ -135,8 +138,11 @@ class StandardTranslator:
                 symbol = self._model.symbols.get(event.symbol)
                 if symbol is not None:
                     instrument = self._id(event.symbol)
+                    close = event.price if event.name == CLOSE_REFERENCE else UNSET
                     batch.append(
-                        public.SecurityChanged(instrument=instrument, extended=self._references(symbol))
+                        public.SecurityChanged(
+                            instrument=instrument, close=close, extended=self._references(symbol)
+                        )
                     )
             case e.SymbolListed():
                 batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))

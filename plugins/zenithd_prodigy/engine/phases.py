@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from zenithd_prodigy.engine.auction import uncross
+from zenithd_prodigy.engine.auction import refresh_indicative, uncross
 from zenithd_prodigy.engine.commands import (
     EndTradingDay,
     RunPhase,
@@ -17,9 +17,11 @@ from zenithd_prodigy.engine.matching import close
 from zenithd_prodigy.engine.orders import settle
 from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.engine.turn import Turn
+from zenithd_prodigy.model.definitions import CLOSE_REFERENCE
 from zenithd_prodigy.model.events import (
     Event,
     PhaseReached,
+    ReferenceSet,
     StatusChanged,
     TimetableSet,
     TradingDayEnded,
@@ -120,12 +122,19 @@ def _change_status(
 def _start_day(
     model: StandardModel, trading_date: date, now: int, events: list[Event], command_id: str = ""
 ) -> None:
+    """Begin a day; the last price before it is its close."""
     if model.trading_date is not None and not model.day_ended:
         _end_day(model, model.trading_date, now, events, command_id)
         command_id = ""
     event = TradingDayStarted(now, trading_date, command_id)
     model.apply(event)
     events.append(event)
+    for code, symbol in sorted(model.symbols.items()):
+        if symbol.last_price is not None and symbol.references.get(CLOSE_REFERENCE) != symbol.last_price:
+            close_of_before = ReferenceSet(now, code, CLOSE_REFERENCE, symbol.last_price)
+            model.apply(close_of_before)
+            events.append(close_of_before)
+            refresh_indicative(Turn(model, symbol, now, events))
     # Dates that fell on days without trading.
     _expire(model, now, events, lambda order: order.expiry is not None and order.expiry < trading_date)
 

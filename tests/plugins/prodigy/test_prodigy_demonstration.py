@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from zenithd.domain.events import (
     MarketEvent,
+    MarketStateChanged,
     OrderAdded,
     OrderChanged,
     OrderRemoved,
@@ -20,51 +21,99 @@ from zenithd.domain.events import (
 from zenithd.domain.identifiers import InstrumentId, MarketId, split_instrument
 from zenithd.domain.market_data import Side
 from zenithd.market.venue import VenueMarket
-from zenithd_prodigy.demonstration import Beginning, Demonstration, demonstration_markets
+from zenithd_prodigy.demonstration import (
+    Beginning,
+    decorated,
+    demonstration_markets,
+    founding,
+    make_flows,
+    withdrawal,
+)
+from zenithd_prodigy.engine.commands import AddEntity, PlaceOrder
+from zenithd_prodigy.engine.refusals import Refused
+from zenithd_prodigy.exchange import Market
 from zenithd_prodigy.listings import AGENTS, COMPANIES_BY_CODE, MARKET_MAKERS
+from zenithd_prodigy.model.definitions import CLOSE_REFERENCE, Entity
+from zenithd_prodigy.model.events import Event
+from zenithd_prodigy.model.orders import TimeInForce
+from zenithd_prodigy.participants import OrderEvent
 from zenithd_prodigy.schedule import Schedule
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 XS01 = InstrumentId("XS01.XSX")
+XSX = MarketId("XSX")
 BOOK_EVENTS = (OrderAdded, OrderChanged, OrderRemoved)
 SECOND_NS = 1_000_000_000
+HOUR_NS = 3_600 * SECOND_NS
+NOON = round(datetime(2026, 1, 5, 1, tzinfo=UTC).timestamp()) * SECOND_NS
+"""Of Monday in Sydney."""
 
 
 class Watched:
-    """A demonstration and the markets that its subscribers see."""
+    """The demonstration's markets, its participants, and what subscribers see of them."""
 
     def __init__(self, *, seed: str = "1", second_market: bool = True, price_factor: float = 1.0) -> None:
-        markets = demonstration_markets("Australia/Sydney", second_market=second_market)
-        beginnings = {
-            instrument.id: Beginning(round(COMPANIES_BY_CODE[instrument.code].price * price_factor), 5_001)
-            for market in markets
-            for instrument in market.instruments
-        }
-        self.demonstration = Demonstration(markets, beginnings, 1 << 40, seed)
-        self.markets = {market.definition.id: VenueMarket(market.definition) for market in markets}
-        for market in markets:
-            self.markets[market.definition.id].redefine(market.definition, market.instruments)
-        self.instruments = list(beginnings)
+        self.now = NOON
         self.events: list[MarketEvent] = []
         self.keep_events = True
+        self.books_are_full = False
+        self.prices = {code: round(one.price * price_factor) for code, one in COMPANIES_BY_CODE.items()}
+        self.demonstrated = demonstration_markets("Australia/Sydney", second_market=second_market)
+        self.exchange = {market.definition.id: Market() for market in self.demonstrated}
+        self.markets: dict[MarketId, VenueMarket] = {}
+        for market in self.demonstrated:
+            beginnings = {
+                each.id: Beginning(5_001, 8_400 if each.id == XS01 else None) for each in market.instruments
+            }
+            for command in founding(market, beginnings, self.now, "16:00"):
+                self.carry_out(market.definition.id, command)
+            translator = self.exchange[market.definition.id].translator
+            definition = decorated(translator.definition())
+            self.markets[definition.id] = VenueMarket(definition)
+            self.markets[definition.id].redefine(definition, translator.instruments())
+            self.see(translator.snapshot())
+        self.flows = make_flows(
+            [(market, self.exchange[market.definition.id].model.symbols) for market in self.demonstrated],
+            lambda instrument: self.prices[split_instrument(instrument)[0]],
+            seed,
+        )
+        self.instruments = list(self.flows)
 
     def open(self) -> None:
-        self.see(self.demonstration.begin(MONDAY, 0), 0)
-        self.see(self.demonstration.opening(0, {XS01: 8_400}), 0)
+        """Fill the books."""
+        for instrument, flow in self.flows.items():
+            self.enter(instrument, flow.fill())
+        self.books_are_full = True
 
-    def see(self, batches: Iterable[Sequence[MarketEvent]], now: int) -> None:
-        for batch in batches:
-            self.see_batch(batch, now)
+    def carry_out(self, market: MarketId, command: object) -> list[Event]:
+        outcome = self.exchange[market].handle(command, self.now)
+        assert not isinstance(outcome, Refused), f"{command}: {outcome}"
+        return outcome
 
-    def see_batch(self, batch: Sequence[MarketEvent], now: int) -> None:
-        """Apply a batch and look whether the book of its instrument is a proper one."""
-        first = batch[0]
-        if isinstance(first, TradingDayStarted):
-            assert self.markets[first.market].apply(batch, now).faults == []
-        else:
-            (instrument,) = {event.instrument for event in batch if hasattr(event, "instrument")}
-            market = self.markets[split_instrument(instrument)[1]]
-            assert market.apply(batch, now).faults == []
+    def enter(self, instrument: InstrumentId, commands: Iterable[object]) -> None:
+        """Carry out the commands of an instrument's participants, who learn of each before the next."""
+        for command in commands:
+            self.tell(
+                split_instrument(instrument)[1], self.carry_out(split_instrument(instrument)[1], command)
+            )
+
+    def tell(self, market: MarketId, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, OrderEvent):
+                self.flows[InstrumentId(f"{event.symbol}.{market}")].observe([event])
+        self.see(self.exchange[market].translator.translate(events))
+
+    def see(self, batch: Sequence[MarketEvent]) -> None:
+        """Apply a batch and look whether the books that it concerns are proper ones."""
+        concerned: set[InstrumentId] = set()
+        for event in batch:
+            if isinstance(event, TradingDayStarted | MarketStateChanged):
+                market = self.markets[event.market]
+            else:
+                market = self.markets[split_instrument(event.instrument)[1]]
+                concerned.add(event.instrument)
+        assert market.apply(batch, self.now).faults == []
+        for instrument in concerned if self.books_are_full else ():
             security = market.instruments[instrument].security
             assert security.best_bid is not None, instrument
             assert security.best_ask is not None, instrument
@@ -73,14 +122,27 @@ class Watched:
             self.events += batch
 
     def steps(self, count: int) -> None:
-        for number in range(count):
+        for _ in range(count):
+            self.now += SECOND_NS
             for instrument in self.instruments:
-                self.see_batch(self.demonstration.step(instrument, number), number)
+                self.enter(instrument, self.flows[instrument].step())
+
+    def catch_up(self) -> None:
+        """Do what the timetables want done by now, without a look at the books, which may be half empty."""
+        self.books_are_full = False
+        for market, exchange in self.exchange.items():
+            for events in exchange.catch_up(self.now):
+                self.tell(market, events)
+        self.books_are_full = True
 
     def orders(self, instrument: InstrumentId, side: Side) -> list[int]:
         """Prices of the resting orders of a side."""
         market = self.markets[split_instrument(instrument)[1]]
         return [order.price for order in market.instruments[instrument].orders() if order.side is side]
+
+    def order_ids(self, instrument: InstrumentId) -> set[str]:
+        market = self.markets[split_instrument(instrument)[1]]
+        return {order.order_id for order in market.instruments[instrument].orders()}
 
 
 @pytest.fixture
@@ -103,8 +165,10 @@ def test_the_markets_open(watched: Watched) -> None:
     for market in watched.markets.values():
         assert (market.trading_state, market.trading_date) == ("Open", MONDAY)
         assert market.board_states == {f"{market.definition.id}::{market.definition.id}": "Open"}
-        assert {view.security.trading_state for view in market.instruments.values()} == {"Open"}
-    assert watched.markets[MarketId("XSX")].instruments[XS01].security.close == 8_400
+        assert market.definition.simulated
+    symbols = watched.exchange[XSX].model.symbols
+    assert symbols["XS01"].references == {CLOSE_REFERENCE: 8_400}
+    assert symbols["XS02"].references == {}
 
 
 def test_the_second_market_lists_shares_of_the_first(watched: Watched) -> None:
@@ -119,7 +183,6 @@ def test_all_that_is_published_follows_the_rules(watched: Watched) -> None:
     brokers = {broker.code for broker in MARKET_MAKERS + AGENTS}
     trades = [event for event in watched.events if isinstance(event, TradeReported)]
     added = [event for event in watched.events if isinstance(event, OrderAdded)]
-    assert len({event.order_id for event in added}) == len(added)
     assert {trade.aggressor_side for trade in trades} == set(Side)
     assert {trade.buy_broker for trade in trades} | {trade.sell_broker for trade in trades} <= brokers
     assert {event.broker for event in added} == brokers
@@ -130,6 +193,17 @@ def test_all_that_is_published_follows_the_rules(watched: Watched) -> None:
     for instrument in watched.instruments:
         ids = [trade.trade_id for trade in trades if trade.instrument == instrument]
         assert ids == list(range(5_001, 5_001 + len(ids)))
+
+
+def test_no_order_number_stands_for_two_orders(watched: Watched) -> None:
+    """Also not in both markets, whose books are mixed. An order that is added again after an amendment is
+    still that of its instrument."""
+    watched.steps(100)
+    owners: dict[str, set[InstrumentId]] = {}
+    for event in watched.events:
+        if isinstance(event, OrderAdded):
+            owners.setdefault(event.order_id, set()).add(event.instrument)
+    assert all(len(instruments) == 1 for instruments in owners.values())
 
 
 def test_the_same_seed_plays_the_same() -> None:
@@ -143,15 +217,64 @@ def test_the_same_seed_plays_the_same() -> None:
 
 def test_day_orders_expire_and_the_makers_quote_anew(watched: Watched) -> None:
     watched.steps(20)
-    before = {order.order_id for order in watched.markets[MarketId("XSX")].instruments[XS01].orders()}
-    last = watched.markets[MarketId("XSX")].instruments[XS01].security.last or 8_450
-    watched.see(watched.demonstration.start_day(TUESDAY, 99), 99)
-    after = {order.order_id for order in watched.markets[MarketId("XSX")].instruments[XS01].orders()}
-    assert len(before - after) > 30
-    assert len(after) == 88
+    before = watched.order_ids(XS01)
+    symbol = watched.exchange[XSX].model.symbols["XS01"]
+    good_till_cancelled = [o for o in symbol.orders.values() if o.time_in_force is TimeInForce.GTC]
+    watched.now = NOON + 13 * HOUR_NS
+    watched.catch_up()
+    after = watched.order_ids(XS01)
+    assert after < before
+    assert {order.number for order in good_till_cancelled} >= set(symbol.orders)
+    assert symbol.orders
     assert {market.trading_date for market in watched.markets.values()} == {TUESDAY}
-    assert watched.markets[MarketId("XSX")].instruments[XS01].security.close == last
+    assert {market.trading_state for market in watched.markets.values()} == {"Open"}
+    watched.books_are_full = False
+    for instrument, flow in watched.flows.items():
+        watched.enter(instrument, flow.fill())
+    watched.books_are_full = True
+    assert len(watched.order_ids(XS01)) == 88
     watched.steps(20)
+
+
+def test_participants_trade_on_where_orders_are_gathered_and_after_the_auction(watched: Watched) -> None:
+    watched.books_are_full = False  # it may be crossed until the auction
+    watched.now = NOON + 4 * HOUR_NS - 30 * SECOND_NS
+    watched.catch_up()
+    watched.books_are_full = False
+    assert watched.markets[XSX].trading_state == "PreAuction"
+    traded = sum(isinstance(event, TradeReported) for event in watched.events)
+    watched.steps(25)
+    assert sum(isinstance(event, TradeReported) for event in watched.events) == traded
+    watched.now = NOON + 4 * HOUR_NS
+    watched.catch_up()
+    assert watched.markets[XSX].trading_state == "Open"
+    watched.steps(20)
+
+
+def test_the_withdrawal_takes_the_participants_orders_and_no_others(watched: Watched) -> None:
+    watched.carry_out(XSX, AddEntity(market="XSX", definition=Entity("GUEST")))
+    guest = PlaceOrder(market="XSX", entity="GUEST", symbol="XS01", side=Side.BID, quantity=1, price=8_000)
+    watched.carry_out(XSX, guest)
+    model = watched.exchange[XSX].model
+    for command in withdrawal(XSX, model.symbols):
+        watched.carry_out(XSX, command)
+    left = [order.party.entity for symbol in model.symbols.values() for order in symbol.orders.values()]
+    assert left == ["GUEST"]
+
+
+def test_participants_can_adopt_what_they_left() -> None:
+    first = Watched()
+    first.open()
+    again = make_flows(
+        [(market, first.exchange[market.definition.id].model.symbols) for market in first.demonstrated],
+        lambda instrument: first.prices[split_instrument(instrument)[0]],
+        "other",
+    )
+    for flow in again.values():
+        flow.adopt()
+        assert list(flow.fill()) == []
+    first.flows = again
+    first.steps(30)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.16, 1.4, 2.0])
@@ -162,29 +285,31 @@ def test_the_flow_bears_prices_far_from_the_mean(factor: float) -> None:
     one.steps(60)
 
 
-def test_sixty_minutes() -> None:
+def test_eight_minutes() -> None:
     """Two-sided and uncrossed after every batch; every minute within the promised rates."""
+    minutes = 8
     watched = Watched()
-    watched.keep_events = False
     watched.open()
-    schedule = Schedule(watched.demonstration.step_seconds, 0.0, random.Random(1))
+    steps = {instrument: flow.step_seconds for instrument, flow in watched.flows.items()}
+    schedule = Schedule(steps, 0.0, random.Random(1))
     changes: Counter[tuple[InstrumentId, int]] = Counter()
     trades: Counter[tuple[InstrumentId, int]] = Counter()
-    while (now := schedule.next_due) < 3600.0:
+    while (now := schedule.next_due) < minutes * 60:
         instrument = schedule.take(now)
         assert instrument is not None
-        batch = watched.demonstration.step(instrument, round(now * SECOND_NS))
-        watched.see_batch(batch, round(now * SECOND_NS))
+        watched.now = NOON + round(now * SECOND_NS)
+        watched.events.clear()
+        watched.enter(instrument, watched.flows[instrument].step())
         minute = (instrument, int(now) // 60)
-        changes[minute] += sum(isinstance(event, BOOK_EVENTS) for event in batch)
-        trades[minute] += sum(isinstance(event, TradeReported) for event in batch)
+        changes[minute] += sum(isinstance(event, BOOK_EVENTS) for event in watched.events)
+        trades[minute] += sum(isinstance(event, TradeReported) for event in watched.events)
     for instrument in watched.instruments:
-        per_second = [changes[instrument, minute] / 60 for minute in range(60)]
-        traded_per_second = [trades[instrument, minute] / 60 for minute in range(60)]
+        per_second = [changes[instrument, minute] / 60 for minute in range(minutes)]
+        traded_per_second = [trades[instrument, minute] / 60 for minute in range(minutes)]
         if instrument.endswith("XSX"):
             assert 5 < min(per_second) <= max(per_second) < 20
             assert 0.5 < min(traded_per_second) <= max(traded_per_second) < 1.5
-            assert 0.75 < sum(traded_per_second) / 60 < 1.05
+            assert 0.75 < sum(traded_per_second) / minutes < 1.05
             assert 40 <= sum(len(watched.orders(instrument, side)) for side in Side) <= 120
         else:
             assert 2 < min(per_second) <= max(per_second) < 6
