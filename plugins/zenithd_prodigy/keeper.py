@@ -99,6 +99,8 @@ class Keeper:
         self._send, self._receive = trio.open_memory_channel(self._settings.commands_waiting_max)
         self._sequence = 0
         self._kept_sequence = 0
+        self._ahead = False
+        """True while the market's state has what may not be kept."""
 
     async def restore(self) -> None:
         """Make the market again from its kept state and what followed.
@@ -129,6 +131,7 @@ class Keeper:
             JournalUnavailable: as well.
         """
         bodies = []
+        self._ahead = True
         for command in commands:
             outcome = self.market.handle(command, self._now())
             if isinstance(outcome, Refused):
@@ -138,6 +141,7 @@ class Keeper:
                 bodies.append(self._design.encode_events(outcome))
         if bodies:
             self._sequence = await self._feed.append(bodies)
+        self._ahead = False
 
     async def catch_up(self) -> None:
         """Do what the timetable wants done by now, in its order, before anybody is told of the market.
@@ -180,8 +184,8 @@ class Keeper:
                     await self.keep()
                 raise
             finally:
+                self._give_up()  # before the channel closes: what waits in it is lost then
                 self._receive.close()
-                self._give_up()
 
     async def _take(self) -> list[_Order]:
         taken = [await self._receive.receive()]
@@ -197,6 +201,7 @@ class Keeper:
         told: list[Told] = []
         outcomes = []
         try:
+            self._ahead = True
             for order in orders:
                 outcome = self.market.handle(order.command, self._now())
                 outcomes.append(outcome)
@@ -208,6 +213,8 @@ class Keeper:
                     observer(outcome)
             if bodies:
                 self._sequence = await self._feed.append(bodies)
+            self._ahead = False
+            if told:
                 await self._tell(told)
             for order, outcome in zip(orders, outcomes, strict=True):
                 order.outcome = outcome  # an answer is given for what is kept, and for nothing else
@@ -225,8 +232,8 @@ class Keeper:
             told.append(batch)
 
     async def keep(self) -> None:
-        """Keep the state, so that the next start is quick."""
-        if self._sequence > self._kept_sequence:
+        """Keep the state, so that the next start is quick; not one that the records may not lead to."""
+        if self._sequence > self._kept_sequence and not self._ahead:
             await self._feed.keep_state(self._sequence, self.market.state.checkpoint())
             self._kept_sequence = self._sequence
 
@@ -245,5 +252,5 @@ class Keeper:
         while True:
             try:
                 self._receive.receive_nowait().done.set()
-            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+            except (trio.WouldBlock, trio.EndOfChannel):
                 return
