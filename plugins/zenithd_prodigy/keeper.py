@@ -49,6 +49,10 @@ class Declared(msgspec.Struct, frozen=True):
 
     definition: MarketDefinition
     instruments: list[Instrument]
+    renamed_from: str | None = None
+    """The code that it had before, if it has another one now: to subscribers it is another market."""
+    snapshot: Sequence[MarketEvent] = ()
+    """The whole market, where it has another code."""
 
 
 Told = list[MarketEvent] | Declared
@@ -203,12 +207,13 @@ class Keeper:
         try:
             self._ahead = True
             for order in orders:
+                code = self.market.model.definition.code
                 outcome = self.market.handle(order.command, self._now())
                 outcomes.append(outcome)
                 if isinstance(outcome, Refused) or not outcome:
                     continue
                 bodies.append(self._design.encode_events(outcome))
-                self._translate(outcome, told)
+                self._translate(outcome, code, told)
                 for observer in self.observers:
                     observer(outcome)
             if bodies:
@@ -224,10 +229,14 @@ class Keeper:
         if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
             await self.keep()
 
-    def _translate(self, events: list[Event], told: list[Told]) -> None:
+    def _translate(self, events: list[Event], code_before: str, told: list[Told]) -> None:
         translator = self.market.translator
         if any(redefines(event) for event in events):
-            told.append(Declared(translator.definition(), translator.instruments()))
+            declared = Declared(translator.definition(), translator.instruments())
+            if declared.definition.id != code_before:
+                snapshot = translator.snapshot()
+                declared = msgspec.structs.replace(declared, renamed_from=code_before, snapshot=snapshot)
+            told.append(declared)
         if batch := translator.translate(events):
             told.append(batch)
 
