@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import trio
 
-from zenithd.domain.identifiers import InstrumentId, instrument_id
+from zenithd.domain.identifiers import InstrumentId
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.keeper import Keeper
 from zenithd_prodigy.model.events import (
@@ -46,14 +46,16 @@ class Crowd:
         self._keepers = keepers
         self._rate = rate
         self._random = source
+        self._flows_of = {id(flow.state): flow for flow in flows.values()}
+        """By the symbol's state, which a flow keeps alive: codes change."""
         for keeper in set(keepers.values()):
             keeper.observers.append(partial(self._observe, keeper))
 
     def _observe(self, keeper: Keeper, events: list[Event]) -> None:
-        market = keeper.market.model.definition.code
+        symbols = keeper.market.model.symbols
         for event in events:
             if isinstance(event, _OF_ORDERS):
-                flow = self.flows.get(instrument_id(event.symbol, market))
+                flow = self._flows_of.get(id(symbols.get(event.symbol)))
                 if flow is not None:
                     flow.observe([event])
 
@@ -83,10 +85,10 @@ class Crowd:
         for _ in range(count):
             await self._enter(instrument, self.flows[instrument].step())
 
-    async def _enter(self, instrument: InstrumentId, commands: Iterable[object]) -> None:
-        keeper = self._keepers[instrument]
-        for command in commands:
-            if self.flows[instrument].symbol not in keeper.market.model.symbols:
-                return  # it was unlisted, or has another code now
-            if isinstance(await keeper.execute(command), Refused):
-                return  # the market is closed, say: they try again at their next turn
+    async def _enter(self, instrument: InstrumentId, commands: Iterator[object]) -> None:
+        keeper, flow = self._keepers[instrument], self.flows[instrument]
+        # Looked at before each decision: it may be unlisted (and listed anew since), or have another code.
+        while keeper.market.model.symbols.get(flow.symbol) is flow.state:
+            command = next(commands, None)
+            if command is None or isinstance(await keeper.execute(command), Refused):
+                return  # refused: the market is closed, say; they try again at their next turn

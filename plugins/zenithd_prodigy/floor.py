@@ -18,9 +18,10 @@ from zenithd.domain.instrument import MarketDefinition
 from zenithd.domain.market_data import FeedStatus
 from zenithd.plugin import MarketSourceContext
 from zenithd_prodigy.design import STANDARD, MarketDesign
-from zenithd_prodigy.engine.commands import CreateMarket
-from zenithd_prodigy.engine.refusals import Refused
+from zenithd_prodigy.engine.commands import CreateMarket, RenameMarket
+from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.keeper import Declared, Keeper, KeeperSettings, Told
+from zenithd_prodigy.model.events import Event
 
 REGISTER = "register"
 DESIGNS: Mapping[str, MarketDesign] = {STANDARD.name: STANDARD}
@@ -52,6 +53,8 @@ class Floor:
         self._designs = designs
         self._keepers: dict[int, Keeper] = {}
         self._nursery: trio.Nursery | None = None
+        self._codes = trio.Lock()
+        """Held while a market gets a code, so that no two get the same."""
 
     def __iter__(self) -> Iterator[Keeper]:
         """The markets that exist, in the order in which they were founded."""
@@ -105,6 +108,11 @@ class Floor:
         for each in told:
             if isinstance(each, Declared):
                 self._context.declare_market(self._decorate(each.definition), each.instruments)
+                if each.renamed_from is not None:
+                    await self._context.publish(each.snapshot)
+                    self._context.set_status(each.definition.id, FeedStatus.ACTIVE)
+                    renamed = f"its code is {each.definition.id} now"
+                    self._context.set_status(MarketId(each.renamed_from), FeedStatus.CLOSED, renamed)
             else:
                 await self._context.publish(each)
 
@@ -133,13 +141,26 @@ class Floor:
     async def create(self, design: str, command: CreateMarket) -> Refused | None:
         """Found a market while the exchange is at work, show it and have it at work too."""
         assert self._nursery is not None, "the exchange is at work"
+        async with self._codes:
+            return await self._create(design, command, self._nursery)
+
+    async def rename(self, keeper: Keeper, command: RenameMarket) -> list[Event] | Refused:
+        """Give a market another code."""
+        async with self._codes:
+            if self.find(command.new_code) not in (None, keeper):
+                return Refused(Reason.MARKET_EXISTS)
+            return await keeper.execute(command)
+
+    async def _create(self, design: str, command: CreateMarket, nursery: trio.Nursery) -> Refused | None:
+        if self.find(command.market) is not None:
+            return Refused(Reason.MARKET_EXISTS)
         trial = self._designs[design].engine(self._designs[design].new_model())
         outcome = trial.handle(command, self._context.clock.now())
         if isinstance(outcome, Refused):
             return outcome
         keeper = await self.found([command], design)
         await self.show(keeper, lambda _: [])
-        self.start(keeper, self._nursery)
+        self.start(keeper, nursery)
         self.open_to_all(keeper)
         return None
 

@@ -49,6 +49,10 @@ class Declared(msgspec.Struct, frozen=True):
 
     definition: MarketDefinition
     instruments: list[Instrument]
+    renamed_from: str | None = None
+    """The code that it had before, if it has another one now: to subscribers it is another market."""
+    snapshot: Sequence[MarketEvent] = ()
+    """The whole market, where it has another code."""
 
 
 Told = list[MarketEvent] | Declared
@@ -99,6 +103,8 @@ class Keeper:
         self._send, self._receive = trio.open_memory_channel(self._settings.commands_waiting_max)
         self._sequence = 0
         self._kept_sequence = 0
+        self._ahead = False
+        """True while the market's state has what may not be kept."""
 
     async def restore(self) -> None:
         """Make the market again from its kept state and what followed.
@@ -129,6 +135,7 @@ class Keeper:
             JournalUnavailable: as well.
         """
         bodies = []
+        self._ahead = True
         for command in commands:
             outcome = self.market.handle(command, self._now())
             if isinstance(outcome, Refused):
@@ -138,6 +145,7 @@ class Keeper:
                 bodies.append(self._design.encode_events(outcome))
         if bodies:
             self._sequence = await self._feed.append(bodies)
+        self._ahead = False
 
     async def catch_up(self) -> None:
         """Do what the timetable wants done by now, in its order, before anybody is told of the market.
@@ -180,8 +188,8 @@ class Keeper:
                     await self.keep()
                 raise
             finally:
+                self._give_up()  # before the channel closes: what waits in it is lost then
                 self._receive.close()
-                self._give_up()
 
     async def _take(self) -> list[_Order]:
         taken = [await self._receive.receive()]
@@ -197,17 +205,21 @@ class Keeper:
         told: list[Told] = []
         outcomes = []
         try:
+            self._ahead = True
             for order in orders:
+                code = self.market.model.definition.code
                 outcome = self.market.handle(order.command, self._now())
                 outcomes.append(outcome)
                 if isinstance(outcome, Refused) or not outcome:
                     continue
                 bodies.append(self._design.encode_events(outcome))
-                self._translate(outcome, told)
+                self._translate(outcome, code, told)
                 for observer in self.observers:
                     observer(outcome)
             if bodies:
                 self._sequence = await self._feed.append(bodies)
+            self._ahead = False
+            if told:
                 await self._tell(told)
             for order, outcome in zip(orders, outcomes, strict=True):
                 order.outcome = outcome  # an answer is given for what is kept, and for nothing else
@@ -217,16 +229,20 @@ class Keeper:
         if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
             await self.keep()
 
-    def _translate(self, events: list[Event], told: list[Told]) -> None:
+    def _translate(self, events: list[Event], code_before: str, told: list[Told]) -> None:
         translator = self.market.translator
         if any(redefines(event) for event in events):
-            told.append(Declared(translator.definition(), translator.instruments()))
+            declared = Declared(translator.definition(), translator.instruments())
+            if declared.definition.id != code_before:
+                snapshot = translator.snapshot()
+                declared = msgspec.structs.replace(declared, renamed_from=code_before, snapshot=snapshot)
+            told.append(declared)
         if batch := translator.translate(events):
             told.append(batch)
 
     async def keep(self) -> None:
-        """Keep the state, so that the next start is quick."""
-        if self._sequence > self._kept_sequence:
+        """Keep the state, so that the next start is quick; not one that the records may not lead to."""
+        if self._sequence > self._kept_sequence and not self._ahead:
             await self._feed.keep_state(self._sequence, self.market.state.checkpoint())
             self._kept_sequence = self._sequence
 
@@ -245,5 +261,5 @@ class Keeper:
         while True:
             try:
                 self._receive.receive_nowait().done.set()
-            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+            except (trio.WouldBlock, trio.EndOfChannel):
                 return

@@ -111,7 +111,7 @@ class _Quotes:
 
 class InstrumentFlow:
     """The participants of one instrument. Their commands must be carried out one by one, each before the
-    next is asked for, and what follows from each be told to `observe`."""
+    next is asked for, and what follows from each be told to `observe`. `state` is the symbol's, as listed."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class InstrumentFlow:
         self.instrument = instrument
         self.symbol, self._market = split_instrument(instrument)
         self.step_seconds = style.step_seconds / activity
-        self._state = state
+        self.state = state
         self._ladder = ladder
         self._style = style
         self._take_seconds = style.take_seconds / activity
@@ -155,7 +155,7 @@ class InstrumentFlow:
 
     def adopt(self) -> None:
         """Take over the own orders that stand in the book from before."""
-        for order in self._state.orders.values():
+        for order in self.state.orders.values():
             if order.party.entity in PARTICIPANTS and order.standing is Standing.BOOK and order.price:
                 self._quotes[order.side].numbers[order.number] = self._ladder.number_of(order.price)
 
@@ -206,7 +206,7 @@ class InstrumentFlow:
         """A price on a level that lacks orders, and on the own side of the best contra price."""
         top = self._top(quotes.side)
         number = top + quotes.thin_level(top, self._random) * quotes.outward
-        contra_price = self._state.best_price(CONTRA[quotes.side])
+        contra_price = self.state.best_price(CONTRA[quotes.side])
         if contra_price is not None:
             limit = self._ladder.number_of(contra_price) + quotes.outward
             number = min(number, limit) if quotes.side is Side.BID else max(number, limit)
@@ -239,14 +239,14 @@ class InstrumentFlow:
 
     def _reprice(self, quotes: _Quotes, order: int) -> OrderCommand:
         price = self._passive_price(quotes)
-        if price == self._state.orders[order].price:
+        if price == self.state.orders[order].price:
             return self._reduce(order)
         return AmendOrder(
             market=self._market, entity=self._owner(order), symbol=self.symbol, order=order, price=price
         )
 
     def _reduce(self, order: int) -> OrderCommand:
-        found = self._state.orders[order]
+        found = self.state.orders[order]
         if found.leaves < 2:
             return self._cancel(order)
         less = self._random.randint(1, found.leaves // 2)
@@ -259,7 +259,7 @@ class InstrumentFlow:
         )
 
     def _owner(self, order: int) -> str:
-        return self._state.orders[order].party.entity
+        return self.state.orders[order].party.entity
 
     def _take(self) -> OrderCommand:
         """A taker's order against the best contra orders, sized so that it seldom goes deep."""
@@ -268,7 +268,7 @@ class InstrumentFlow:
         contra = self._quotes[CONTRA[side]]
         if len(contra.numbers) < contra.enough:
             return self._add(contra)
-        ahead = [order.visible for order in islice(self._state.in_book(contra.side), 4)]
+        ahead = [order.visible for order in islice(self.state.in_book(contra.side), 4)]
         kind = source.random()
         if kind < 0.68:
             quantity = max(1, round(ahead[0] * source.uniform(0.2, 0.9)))
@@ -287,14 +287,14 @@ class InstrumentFlow:
             side=side,
             quantity=quantity,
             order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-            price=None if is_market else self._state.best_price(contra.side),
+            price=None if is_market else self.state.best_price(contra.side),
             time_in_force=TimeInForce.DAY,
             account=party.account,
         )
 
     def _choose_taker_side(self) -> Side:
         """Buyers come when the reference price is above the middle of the book; moods last a little."""
-        bid, ask = self._state.best_price(Side.BID), self._state.best_price(Side.ASK)
+        bid, ask = self.state.best_price(Side.BID), self.state.best_price(Side.ASK)
         if bid is None or ask is None or ask <= bid:  # it may be crossed while orders are gathered
             return self._taker_side
         leaning = (self._reference.price - (bid + ask) / 2) / (ask - bid)

@@ -16,8 +16,10 @@ from zenithd_prodigy.control.actions import Unscalable, action, result_of, scale
 from zenithd_prodigy.control.answers import entity_answers, market_answer, symbol_answer
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason, Refused
-from zenithd_prodigy.keeper import Keeper
+from zenithd_prodigy.keeper import Keeper, KeeperStopped
 from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
+from zenithd_prodigy.model.events import Event
+from zenithd_prodigy.model.statuses import STATUS_TABLE
 from zenithd_prodigy.timetable.plan import Timetable
 
 EXCHANGE, SYMBOL, CONTROL = "Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"
@@ -37,7 +39,11 @@ class Markets(Protocol):
         ...
 
     async def create(self, design: str, command: c.CreateMarket) -> Refused | None:
-        """Found a market, show it and have it at work."""
+        """Found a market, show it and have it at work; refused if its code is taken."""
+        ...
+
+    async def rename(self, keeper: Keeper, command: c.RenameMarket) -> list[Event] | Refused:
+        """Give a market another code; refused if it is taken."""
         ...
 
 
@@ -112,7 +118,11 @@ def _route(
     status: int = 200,
     content: Any = str,
 ) -> HttpRoute:
-    refusals = {404: "No such market, symbol or firm", 422: "Refused: the answer names the field or reason"}
+    refusals = {
+        404: "No such market, symbol or firm",
+        422: "Refused: the answer names the field or reason",
+        503: "The market stopped meanwhile: whether it was done is not known",
+    }
     if method == "POST":
         refusals[409] = "There is one with this code"
     return HttpRoute(
@@ -159,13 +169,15 @@ Handle = Callable[[Any, HttpRequest], Awaitable[HttpAnswer]]
 
 
 def _of_what_is_there(handle: Handle) -> Handle:
-    """Answer 404 where the path names what does not exist."""
+    """Answer 404 where the path names what does not exist, and 503 if the market stops."""
 
     async def answered(self: Any, request: HttpRequest) -> HttpAnswer:
         try:
             return await handle(self, request)
         except _NotThere as missing:
             return _told(Refused(missing.reason), "")
+        except KeeperStopped:
+            return _wrong("Fault", "the market stopped meanwhile: look what came of it, and try again", 503)
 
     return answered
 
@@ -215,8 +227,6 @@ class _Control:
             status=body.data.status,
             settings=body.config.settings,
         )
-        if self._markets.find(code) is not None:
-            return _told(Refused(Reason.MARKET_EXISTS), "")
         outcome = await self._markets.create(body.market_type, command)
         return _told(outcome, "Created", 201, f"/market/{code}")
 
@@ -224,6 +234,9 @@ class _Control:
     async def change(self, request: HttpRequest) -> HttpAnswer:
         body: b.ChangeMarketBody = request.body
         code = request.path["market"]
+        status = body.data.status
+        if status is not UNSET and not STATUS_TABLE[status].on_market:
+            return _told(Refused(Reason.STATUS_PLACE), "")  # before anything else is changed
         changes = c.ChangeMarket(
             market=code,
             name=body.data.name,
@@ -233,8 +246,8 @@ class _Control:
         )
         outcome = await self._keeper(request).execute(changes)
         nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
-        if body.data.status is not UNSET and (nothing or not isinstance(outcome, Refused)):
-            outcome = await self._keeper(request).execute(c.SetStatus(market=code, status=body.data.status))
+        if status is not UNSET and (nothing or not isinstance(outcome, Refused)):
+            outcome = await self._keeper(request).execute(c.SetStatus(market=code, status=status))
         return _told(outcome, "Changed", 201, f"/market/{code}")
 
     @_of_what_is_there
@@ -243,11 +256,8 @@ class _Control:
 
     @_of_what_is_there
     async def rename(self, request: HttpRequest) -> HttpAnswer:
-        new_code = request.query["newCode"]
-        if self._markets.find(new_code) is not None:
-            return _told(Refused(Reason.MARKET_EXISTS), "")
-        command = c.RenameMarket(market=request.path["market"], new_code=new_code)
-        return await self._do(request, command, "Renamed")
+        command = c.RenameMarket(market=request.path["market"], new_code=request.query["newCode"])
+        return _told(await self._markets.rename(self._keeper(request), command), "Renamed")
 
     @_of_what_is_there
     async def act(self, request: HttpRequest) -> HttpAnswer:

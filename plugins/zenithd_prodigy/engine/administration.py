@@ -50,7 +50,7 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
     if not 0 < command.first_order < 2**62:
         return Refused(Reason.DEFINITION, "first_order must be above zero and below 2**62")
     if not _is_time_zone(command.time_zone):
-        return Refused(Reason.DEFINITION, "time_zone must be an IANA name")
+        return Refused(Reason.TIME_ZONE)
     definition = MarketDefinition(
         code=command.market,
         name=command.name,
@@ -65,7 +65,7 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
 def change_market(model: StandardModel, command: c.ChangeMarket, now: int) -> Outcome:
     """Change what the command names; limits hold for what comes, not for what is there."""
     if command.time_zone is not UNSET and not _is_time_zone(command.time_zone):
-        return Refused(Reason.DEFINITION, "time_zone must be an IANA name")
+        return Refused(Reason.TIME_ZONE)
     definition = _changed(model.definition, command, ("name", "time_zone", "currency", "settings"))
     if definition == model.definition:
         return Refused(Reason.NOTHING_TO_CHANGE)

@@ -50,6 +50,7 @@ class Reason(enum.Enum):
     TICK_TABLE_IN_USE = "a symbol uses the tick table"
     ENTITY_IN_USE = "the entity has orders in the market"
     CODE = "codes are 1 to 16 letters, digits, - and _"
+    TIME_ZONE = "the time zone is no IANA name"
     DEFINITION = "the definition is not possible"
 
 

@@ -188,7 +188,7 @@ def test_what_cannot_be_created(play: Playground) -> None:
     for command, reason in (
         (c.CreateMarket(market="a b"), Reason.CODE),
         (c.CreateMarket(market="M", status=Status.SUSPEND), Reason.STATUS_PLACE),
-        (c.CreateMarket(market="M", time_zone="Nowhere/Land"), Reason.DEFINITION),
+        (c.CreateMarket(market="M", time_zone="Nowhere/Land"), Reason.TIME_ZONE),
         (c.CreateMarket(market="M", first_order=0), Reason.DEFINITION),
     ):
         assert fresh.handle(command, 1).reason is reason
@@ -198,7 +198,7 @@ def test_a_market_is_changed(play: Playground) -> None:
     play.do(c.ChangeMarket(market="M", name="New", settings=MarketSettings(quantity_max=5)))
     assert play.refuses(order(BID, 6, 100)) is Reason.QUANTITY
     assert play.refuses(c.ChangeMarket(market="M", name="New")) is Reason.NOTHING_TO_CHANGE
-    assert play.refuses(c.ChangeMarket(market="M", time_zone="x")) is Reason.DEFINITION
+    assert play.refuses(c.ChangeMarket(market="M", time_zone="x")) is Reason.TIME_ZONE
     with pytest.raises(ValueError, match="orders_max"):
         MarketSettings(orders_max=0)
     play.check_replay()

@@ -16,10 +16,11 @@ import zenithd_prodigy
 from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.market_data import FeedStatus
-from zenithd.plugin import LastKnown
+from zenithd.plugin import HttpRequest, LastKnown
 from zenithd.testing.clock import FakeClock
 from zenithd.testing.daemon import MemoryDaemon, run_source
 from zenithd_prodigy import Prodigy, ProdigyConfig, kept
+from zenithd_prodigy.control.bodies import ActionBody, SymbolBody
 
 XSX, XSY = MarketId("XSX"), MarketId("XSY")
 XS01, XS01_SECOND = InstrumentId("XS01.XSX"), InstrumentId("XS01.XSY")
@@ -329,6 +330,38 @@ async def test_a_stall_is_not_made_up_for(tmp_path: Path, autojump_clock: Clock)
         held = len(memory.batches)
         await trio.sleep(1)
         assert 60 <= len(memory.batches) - held <= 200
+
+
+async def test_participants_bear_that_operators_unlist_and_rename(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    config = ProdigyConfig(history_days=0, rate=10.0)
+    async with run_source(Prodigy, config, daemon(tmp_path)) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        handlers = {(route.method, route.path): route.handle for route in memory.routes}
+
+        async def ask(method: str, path: str, symbol: str, body: Any = None, new_code: str = "") -> None:
+            request = HttpRequest(
+                user="",
+                path={"market": "XSX", "symbol": symbol, "action": "BulkCancel"},
+                query={"newCode": new_code},
+                body=body,
+            )
+            answer = await handlers[method, "/market/{market}/symbol/{symbol}" + path](request)
+            assert answer.status in (200, 201), answer.content
+
+        await ask("DELETE", "", "XS02")
+        await trio.sleep(1)
+        await ask("POST", "", "XS02", SymbolBody())
+        await ask("POST", "/rename", "XS03", new_code="OTHER")
+        await trio.sleep(1)
+        # Orders go while the participants look elsewhere; then the symbol is theirs again.
+        await ask("POST", "/action/{action}", "OTHER", ActionBody())
+        await ask("POST", "/rename", "OTHER", new_code="XS03")
+        await trio.sleep(5)
+        assert memory.faults == []
+        assert all(memory.prices("XS03.XSX"))
+        assert memory.prices("XS02.XSX") == ({}, {})
 
 
 async def test_the_same_clock_and_seed_give_the_same_trades(tmp_path: Path, autojump_clock: Clock) -> None:
