@@ -81,7 +81,7 @@ async def test_requests_of_who_is_known_are_no_logins_and_those_of_others_are() 
 
     async def asked(header: str) -> bool:
         access = await authentication.check_operator(header, HONEST)
-        assert access is None or (access.user, access.scopes) == ("anna", {"Prodigy/Symbol"})
+        assert access is None or (access.user, access.scopes) == ("anna", frozenset({"Prodigy/Symbol"}))
         return access is not None
 
     right, wrong = (f"Basic {b64encode(f'anna:{text}'.encode()).decode()}" for text in ("secret", "guess"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -331,3 +332,23 @@ def test_the_api_is_documented(exchange: DaemonProcess) -> None:
     status, text = exchange.get("/docs/openapi.json")
     assert status == 200
     assert json.loads(text)["openapi"].startswith("3.1")
+
+
+def test_what_an_operator_did_is_there_after_kill_9(
+    zenithd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    with DaemonProcess(folder) as daemon:
+        wait_for_operators(daemon)
+        monkeypatch.chdir(folder)
+        assert zenithd("market", "create", "TST", "--name", "Test", "--status", "Open").code == 0
+        assert zenithd("symbol", "add", "AA.TST").code == 0
+        assert zenithd("symbol", "status", "AA.TST", "Suspend").code == 0
+        before = zenithd("market", "show", "TST", "--json")
+        daemon.stop(signal.SIGKILL)
+    with DaemonProcess(folder) as daemon:
+        wait_for_operators(daemon)
+        assert zenithd("market", "show", "TST", "--json") == before
+        assert json.loads(zenithd("symbol", "show", "AA.TST", "--json").out)["Data"]["Status"] == "Suspend"
+        assert "Suspend" in zenithd("watch", "AA.TST", "--once").out
