@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 
 import trio
 import trio.testing
@@ -63,3 +64,33 @@ async def test_a_password_that_is_known_waits_for_nobody_who_guesses() -> None:
         assert outcomes == []
         accounts.released.set()
     assert outcomes == [False] * 50
+
+
+async def test_requests_of_who_is_known_are_no_logins_and_those_of_others_are() -> None:
+    users = {"anna": UserSettings(password="secret", scopes=("Prodigy/Symbol",))}
+    signer = TokenSigner(b"k" * 32, 60)
+    clock = SystemClock()
+    authentication = Authentication(
+        Accounts(users, {}, HASHER),
+        signer,
+        AddressLimits(LimitSettings(logins_per_minute=2)),
+        clock,
+        Metrics(),
+        AuthenticationSettings(hashing_threads=1, call_seconds_max=1.0),
+    )
+
+    async def asked(header: str) -> bool:
+        access = await authentication.check_operator(header, HONEST)
+        assert access is None or (access.user, access.scopes) == ("anna", frozenset({"Prodigy/Symbol"}))
+        return access is not None
+
+    right, wrong = (f"Basic {b64encode(f'anna:{text}'.encode()).decode()}" for text in ("secret", "guess"))
+    token = signer.issue("anna", ["Prodigy/Symbol"], clock.now()).text
+    assert [await asked(right) for _ in range(5)] == [True] * 5
+    assert [await asked(f"Bearer {token}") for _ in range(5)] == [True] * 5
+    assert await authentication.check(request("secret"), HONEST) is not None
+    assert [await asked(wrong) for _ in range(2)] == [False] * 2
+    assert await authentication.check(request("secret"), HONEST) is None  # the limit holds for logins
+    assert [await asked(header) for header in (right, f"Bearer {token}x", "Digest x", "")] == [
+        True, False, False, False,
+    ]  # fmt: skip

@@ -111,11 +111,26 @@ class Authentication:
             request = LoginRequest(kind=LoginKind.TOKEN, provider=BEARER, access_token=text.strip())
         else:
             return None
-        login = await self.check(request, peer)
+        login = self._returning(request, peer) or await self.check(request, peer)
         if login is None:
             return None
         scopes = login.access.scopes if login.scopes is None else login.access.scopes & login.scopes
         return msgspec.structs.replace(login.access, scopes=scopes)
+
+    def _returning(self, request: LoginRequest, peer: Peer) -> Login | None:
+        """Whose credentials are known: REST brings them with every request, which is not a login each time.
+
+        None leaves it to a login, which is counted against the limits of its address.
+        """
+        if request.kind is LoginKind.TOKEN:
+            claims = self._signer.verify(request.access_token, self._clock.now())
+            return None if isinstance(claims, TokenFault) else self._by_token(request.access_token, peer)
+        user, password = request.user_name, request.password
+        if user is None or password is None:
+            return None
+        if not self.accounts.is_known_good(user, password, peer.is_loopback):
+            return None
+        return self._issue(user, None)
 
     async def _check(self, request: LoginRequest, peer: Peer) -> Login | None:
         if request.kind is LoginKind.TOKEN and request.provider == BEARER:

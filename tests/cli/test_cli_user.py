@@ -47,8 +47,8 @@ def test_add_and_log_in(zenithd: Run) -> None:
             "secret\n",
             'command line: users.bob.scopes[0]: expected one of "Zenith/Market", "Zenith/News",'
             ' "Zenith/Trading",'
-            ' "Zenith/OrderPad", "Zenith/Authorise", "Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control",'
-            ' found "Zenith/Foo"; correct the value\n',
+            ' "Zenith/OrderPad", "Zenith/Authorise", "Prodigy/Exchange",'
+            ' "Prodigy/Symbol", "Prodigy/Control", found "Zenith/Foo"; correct the value\n',
         ),
         (
             ["bob", "--market", "?"],

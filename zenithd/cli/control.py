@@ -122,7 +122,7 @@ class Exchange:
             )
         problem = self._decoded(answer.content, Problem)
         if answer.status_code == httpx2.codes.NOT_FOUND:
-            raise OperatorFault(f"{self.url} serves no exchange; enable its plugin, or see --url")
+            raise OperatorFault(f"{self.url} serves no exchange; it is starting, or its plugin is disabled")
         fields = "".join(f"; {one.get('field')}: {one.get('expected')}" for one in problem.fields)
         raise OperatorFault(f"{self.url} answers {problem.error}: {problem.reason}{fields}")
 
