@@ -178,7 +178,7 @@ class Keeper:
         Raises:
             JournalUnavailable: a commit failed; the market has to be restored.
         """
-        async with self._receive, trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_time, name="timetable")
             try:
                 while True:
