@@ -87,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
     },
     "journal_feeds": {"journal", "plugin"},
-    "rest": {"authority", "plugin", "server"},
+    "rest": {"authority", "plugin", "server", "turns"},
     "journaling": {"collectors", "config", "journal", "metrics"},
     "reloading": {"accounts", "config"},
     "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},

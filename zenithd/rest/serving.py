@@ -18,8 +18,11 @@ from hypercorn.trio.worker_context import WorkerContext
 from zenithd.rest.application import peer_of_request
 from zenithd.rest.offers import Offers
 from zenithd.server.head import Head, Peer
+from zenithd.turns import pay
 
 KEEP_ALIVE_SECONDS = 15.0
+REQUEST_SECONDS = 0.001
+"""What a request costs the loop, about: whoever sends them pays with turns, logged in or not."""
 READ_SECONDS_MAX = 30.0
 
 
@@ -91,6 +94,7 @@ class RestServer:
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
         if scope["type"] == "http":
+            await pay(REQUEST_SECONDS)
             scope["scheme"] = "https" if peer_of_request.get().secure else "http"
             await self.offers.application(scope, receive, send)
 
