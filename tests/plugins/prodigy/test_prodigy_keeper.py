@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -370,14 +370,13 @@ async def test_a_market_that_changes_is_declared_again_before_its_events(world: 
         assert {broker.code for broker in told.definition.brokers} == {"A", "B"}
 
 
-async def play_day(world: World, note: Callable[[], None]) -> None:
+async def play_day(world: World) -> None:
     """A short day with every phase: orders that gather, trade, stay and expire; changes by the operator."""
     keeper = world.keeper
 
     async def do(*commands: Any) -> None:
         for command in commands:
             await keeper.execute(command)
-            note()
 
     for hour, minute in ((7, 0), (9, 45), (10, 0), (16, 0), (16, 10), (16, 20), (17, 0)):
         world.now = at(f"2026-01-05T{hour:02}:{minute:02}:00")
@@ -406,29 +405,32 @@ async def test_wherever_it_crashes_it_goes_on_from_there(autojump_clock: trio.te
     await world.keeper.prepare([*FOUNDING, c.SetTimetable(market="M", timetable=DAYS)])
     digests = {len(world.feed.records): world.digest}
     kept_at: dict[int, KeptState] = {}
+    append, keep_state = world.feed.append, world.feed.keep_state
 
-    def note() -> None:
-        digests[len(world.feed.records)] = world.digest
-
-    keep_state = world.feed.keep_state
+    async def append_and_note(bodies: Sequence[bytes]) -> int:
+        """The keeper carries out nothing else before this returns: the state is that of the records."""
+        sequence = await append(bodies)
+        digests[sequence] = world.digest
+        return sequence
 
     async def keep_and_note(sequence: int, state: bytes) -> None:
         kept_at[sequence] = KeptState(sequence, state)
         await keep_state(sequence, state)
 
+    world.feed.append = append_and_note  # type: ignore[method-assign]
     world.feed.keep_state = keep_and_note  # type: ignore[method-assign]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.keeper.run)
-        await play_day(world, note)
+        await play_day(world)
         await world.keeper.keep()
         nursery.cancel_scope.cancel()
     total = len(world.feed.records)
     assert total > 70
-    assert set(digests) == set(range(len(FOUNDING) + 1, total + 1))
+    assert len(digests) > 60  # the timetable's own commands may share an append
     assert len(kept_at) >= 2
     traded = traded_in(world.feed.records)
     assert len(traded) == len(set(traded)) > 10
-    for crash in range(len(FOUNDING) + 1, total + 1, 3):
+    for crash in sorted(digests)[::3]:
         for sequence in (0, *kept_at):
             if sequence > crash:
                 continue
@@ -446,7 +448,7 @@ async def test_trade_ids_and_order_numbers_go_on_after_a_crash(
     whole = World()
     await whole.keeper.prepare([*FOUNDING, c.SetTimetable(market="M", timetable=DAYS)])
     async with whole.running():
-        await play_day(whole, lambda: None)
+        await play_day(whole)
     cut = round(len(whole.feed.records) * share)
     seen_before = set(traded_in(whole.feed.records[:cut]))
     orders_before = set(placed_in(whole.feed.records[:cut]))
