@@ -133,6 +133,7 @@ class Flusher:
 
     def _visit(self, deadline: float) -> bool:
         monotonic, statistics = self.monotonic, self.statistics
+        self.settle()  # who is still to be visited in this round need not wait for the next one
         while True:
             ring = self._ring
             end = len(ring)
