@@ -16,9 +16,11 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `markets`: from a source's batch to frames in outboxes.
 * `controllers`: answer requests and open subscriptions, one module per Zenith controller.
 * `server`: the port: HTTP, TLS, WebSocket connections.
+* `rest`: the operators' HTTP interface that plugins offer, served on the same port. `turns`, `garbage`: how
+  clients and the garbage collector share the event loop with the markets.
 * `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics` (`collectors`, `open_files`), `status`
   (`report`), `reloading`, `service_manager`: what operators touch.
-* `journaling`: the journal that the configuration asks for.
+* `journaling`: the journal that the configuration asks for; `journal_feeds`: plugins' own feeds of it.
 * `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
 * `app`: the composition root. `cli`: the commands.
 * `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.

@@ -86,7 +86,7 @@ def market_definition(market: MarketId, name: str, time_zone: str) -> MarketDefi
         guarantees=(
             "Simulated: no real participant, company or money is behind any order.",
             "Continuous matching by price, then time; every change of every order is published.",
-            "Trade ids ascend and are never used twice; after a restart they go on with a gap.",
+            "Trade ids ascend and are never used twice, also over restarts.",
         ),
     )
 

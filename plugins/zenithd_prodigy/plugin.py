@@ -68,7 +68,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
             if not self.config.participants_orders_survive:
                 model = keeper.market.model
                 await keeper.prepare(withdrawal(model.definition.code, model.symbols))
-            await self._show(keeper, known)
+            await self._show(keeper)
         await backfill.last_day(each.id for market in founded for each in market.instruments)
         async with trio.open_nursery() as nursery:
             for keeper in self._floor:
@@ -134,16 +134,25 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     # Showing
 
-    async def _show(self, keeper: Keeper, known: Known) -> None:
-        """Publish a market as it is, with the trades that the daemon had not stored when it ended."""
+    async def _show(self, keeper: Keeper) -> None:
+        """Publish a market as it is, with the trades of its day that the daemon had not stored when it ended.
+
+        Those of earlier days are only in the market's own journal: that is said.
+        """
         model, translator = keeper.market.model, keeper.market.translator
         zone, market = ZoneInfo(model.definition.time_zone), model.definition.code
         missing: dict[str, list[TradeReported]] = {}
         for code in model.symbols:
-            last = known.get(instrument_id(code, market))
-            for trade in translator.trades(code, 0 if last is None else last.trade_id):
-                if trading_date_at(trade.time, zone) == model.trading_date:
-                    missing.setdefault(code, []).append(trade)
+            last = await self.context.last_known(instrument_id(code, market))
+            unstored = translator.trades(code, 0 if last is None else last.trade_id)
+            today = [each for each in unstored if trading_date_at(each.time, zone) == model.trading_date]
+            missing[code] = today
+            if len(today) < len(unstored):
+                self.context.log.warning(
+                    "trades of earlier days are not in the history",
+                    symbol=f"{code}.{market}",
+                    trades=len(unstored) - len(today),
+                )
 
         def extra(code: str) -> list[MarketEvent]:
             return list(missing.get(code, ()))

@@ -10,19 +10,25 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.abc import Clock
 
 import zenithd_prodigy
 from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.market_data import FeedStatus
+from zenithd.domain.market_data import FeedStatus, Side
 from zenithd.plugin import HttpRequest, LastKnown
 from zenithd.testing.clock import FakeClock
 from zenithd.testing.daemon import MemoryDaemon, run_source
 from zenithd_prodigy import Prodigy, ProdigyConfig, kept
 from zenithd_prodigy.control.bodies import ActionBody, SymbolBody
+from zenithd_prodigy.engine import commands as c
+from zenithd_prodigy.floor import Floor
+from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
+from zenithd_prodigy.model.statuses import Status
 
 XSX, XSY = MarketId("XSX"), MarketId("XSY")
+AAA = InstrumentId("AAA.ABC")
 XS01, XS01_SECOND = InstrumentId("XS01.XSX"), InstrumentId("XS01.XSY")
 ALL = [InstrumentId(f"XS{n:02}.XSX") for n in range(1, 11)] + [
     InstrumentId(f"XS0{n}.XSY") for n in range(1, 6)
@@ -392,3 +398,58 @@ def _is_of_one(event: MarketEvent) -> bool:
 
 def _is_trade(event: MarketEvent) -> bool:
     return isinstance(event, TradeReported)
+
+
+async def trade_once(floor: Floor) -> None:
+    """Found a market by hand, and let two orders meet in it."""
+    entity, symbol = Entity("F"), SymbolDefinition(code="AAA")
+    assert await floor.create("Standard", c.CreateMarket(market="ABC", status=Status.OPEN)) is None
+    keeper = floor.find("ABC")
+    assert keeper is not None
+    for command in (
+        c.StartTradingDay(market="ABC", trading_date=TODAY),
+        c.AddEntity(market="ABC", definition=entity),
+        c.ListSymbol(market="ABC", definition=symbol),
+        *(
+            c.PlaceOrder(market="ABC", entity="F", symbol="AAA", side=side, quantity=5, price=100)
+            for side in (Side.BID, Side.ASK)
+        ),
+    ):
+        assert isinstance(await keeper.execute(command), list), command
+
+
+async def test_trades_are_told_again_only_where_they_were_not_stored(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    """Also those of markets that an operator founded, and never those of an earlier day in silence."""
+    made: list[Prodigy] = []
+
+    def make(config: Any, context: Any) -> Prodigy:
+        made.append(Prodigy(config, context))
+        return made[-1]
+
+    first = daemon(tmp_path, "2026-01-05T12:00:00Z")
+    async with run_source(make, SHORT, first) as memory:
+        await memory.wait_until(lambda: bool(memory.routes))
+        await trade_once(made[0]._floor)
+    for known, day, told in (
+        (None, "2026-01-05", 1),
+        (LastKnown(TODAY, 1, 100), "2026-01-05", 0),
+        (None, "2026-01-06", 0),
+    ):
+        again = daemon(tmp_path, f"{day}T12:00:01Z", after=first)
+        remember(first, again)
+        if known is not None:
+            again.known[AAA] = known
+        with capture_logs() as logged:
+            async with run_source(make, SHORT, again) as memory:
+                await memory.wait_until(lambda memory=memory: bool(memory.routes))
+                events = [event for batch in memory.batches for event in batch]
+                assert len(trades_in(events, AAA)) == told
+                if day == "2026-01-05" and known is not None:
+                    keeper = made[-1]._floor.find("ABC")
+                    assert keeper is not None
+                    next_day = c.StartTradingDay(market="ABC", trading_date=date(2026, 1, 6))
+                    assert isinstance(await keeper.execute(next_day), list)
+        late = [line for line in logged if line.get("symbol") == AAA]
+        assert [line["trades"] for line in late] == ([1] if day == "2026-01-06" else [])
