@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-PURE = ("domain", "market", "wire", "authority", "sessions")
+PURE = ("domain", "market", "wire", "authority", "sessions", "oms")
 """Synchronous, deterministic, without I/O, clock, randomness or logging."""
 
 FORBIDDEN_IN_PURE = {
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "market": {"domain"},
     "authority": {"domain"},
     "sessions": {"domain"},
+    "oms": {"domain"},
     "wire": {"domain", "market", "authority", "sessions"},
     "plugin": {"domain", "market"},
     "config": {"domain"},
