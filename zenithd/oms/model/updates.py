@@ -128,6 +128,8 @@ class Requested(Update, frozen=True, kw_only=True, tag=1400):
 
     request: ClientRequest
     order_id: str = ""
+    send_before: int | None = None
+    """As `ClientRequestState.send_before`."""
 
 
 class RequestUpdated(Update, frozen=True, kw_only=True, tag=1500):
