@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "authority": {"domain"},
     "sessions": {"domain"},
     "oms": {"domain"},
-    "wire": {"domain", "market", "authority", "sessions"},
+    "wire": {"domain", "market", "authority", "sessions", "oms"},
     "plugin": {"domain", "market"},
     "config": {"domain"},
     "files": {"config"},
@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "turns": set(),
     "garbage": set(),
-    "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin"},
+    "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin", "oms"},
     "authentication": {
         "quiet_threads",
         "rare_log",
