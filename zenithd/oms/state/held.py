@@ -117,10 +117,10 @@ class Held:
         return {account for held in self.by_account() for account in held if account.owner_id == owner_id}
 
     def by_account(self) -> tuple[dict[Account, Any], ...]:
-        """Every dictionary whose key is an account."""
+        """Every dictionary whose key is an account, but for transactions, which are history."""
         return (
             self.accounts, self.orders, self.requests, self.digests, self.finished, self.forgettable,
-            self.cash, self.assets, self.trades, self.transactions,
+            self.cash, self.assets, self.trades,
         )  # fmt: skip
 
     def amendments_of(self, order: OrderState) -> Iterable[Amendment]:

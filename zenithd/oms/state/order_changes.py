@@ -9,8 +9,16 @@ from zenithd.oms.ledger import Booking, CashChange, booking_of, replace, taken_b
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.events import ActionTaken, OrderChanged
-from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType
+from zenithd.oms.model.orders import (
+    OrderState,
+    OrderTrade,
+    OrderTradeType,
+    OrderUpdate,
+    OrderUpdateReason,
+    OrderUpdateType,
+)
 from zenithd.oms.model.updates import OrderExpired, OrderReplaced, OrderTraded, OrderUpdated
+from zenithd.oms.reserves import RESERVE_PRICE
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.held import Held
 from zenithd.oms.state.retention import forget_requests_of
@@ -21,7 +29,7 @@ Value = TypeVar("Value")
 
 def order_updated(effects: Effects, update: OrderUpdated) -> None:
     """Action Update."""
-    put_order(effects, update.order, update.update.previous_account)
+    put_order(effects, _estimated(effects.state, update), update.update.previous_account)
     effects.events.append(ActionTaken(update))
 
 
@@ -36,7 +44,7 @@ def order_traded(effects: Effects, update: OrderTraded) -> None:
 
     No trade is booked twice, however often it is told (Restate).
     """
-    order, trade = update.order, update.trade
+    order, trade = _estimated(effects.state, update), update.trade
     source = update.update.previous_account or order.account
     known = effects.state.trades.get(source, {}).get(order.order_id, {}).get(trade.trade_id)
     order = put_order(effects, order, update.update.previous_account)
@@ -87,6 +95,43 @@ def drop_order(effects: Effects, order: OrderState) -> None:
     effects.reserve(order, effects.state.reserved_by(order), None)
     _unhold(effects.state, order)
     effects.events.append(OrderChanged(order, removed=True))
+
+
+def restated(order: OrderState, transform_id: str, previous_account: Account | None = None) -> OrderUpdated:
+    """The order as a transform made it, as an action."""
+    return OrderUpdated(
+        order=order,
+        update=OrderUpdate(
+            reason=OrderUpdateReason.RESTATED,
+            update_id=transform_id,
+            type=OrderUpdateType.RESTATE,
+            previous_account=previous_account,
+        ),
+    )
+
+
+def _estimated(state: Held, update: OrderUpdated | OrderTraded) -> OrderState:
+    """The order with what the hub estimated of it, where its exchange says nothing of that.
+
+    Once an amendment is carried out (the order names it), with what was estimated for the amended order.
+    """
+    order = update.order
+    if order.additional_funds and (order.price is not None or RESERVE_PRICE in order.values):
+        return order
+    source = update.update.previous_account or order.account
+    before = state.order(source, order.order_id)
+    if before is None:
+        return order
+    price, funds = before.values.get(RESERVE_PRICE), before.additional_funds
+    if order.request_id != before.request_id:
+        amendment = state.amendments.get((source, order.order_id), {}).get(order.request_id)
+        if amendment is not None:
+            price = price if amendment.reserve_price is None else amendment.reserve_price
+            funds = amendment.additional_funds or funds
+    values = order.values
+    if order.price is None and price is not None:
+        values = {RESERVE_PRICE: price} | values
+    return replace(order, values=values, additional_funds=order.additional_funds or funds)
 
 
 def _dated(order: OrderState, before: OrderState | None, time: int) -> OrderState:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from decimal import localcontext
 from typing import Any
 
 from zenithd.oms.model import updates as u
-from zenithd.oms.model.events import ViewEvent
+from zenithd.oms.model.events import View, ViewEvent
 from zenithd.oms.numbers import EXACT
 from zenithd.oms.state import (
     directory_changes,
     order_changes,
     request_changes,
     transaction_changes,
+    transforms,
 )
+from zenithd.oms.state.checkpoint import encode_checkpoint, restore_into
 from zenithd.oms.state.checks import check
 from zenithd.oms.state.effects import Effects
-from zenithd.oms.state.held import Held
+from zenithd.oms.state.held import Held, Limits
+from zenithd.oms.state.views import EVERYTHING, Targets, snapshot
 
 
 def _refused(effects: Effects, update: u.FeedRefused) -> None:
@@ -42,6 +46,7 @@ _CHANGES: dict[type, Callable[[Effects, Any], None]] = {
     u.ExchangeUndefined: directory_changes.exchange_undefined,
     u.RequestStatusDefined: directory_changes.request_status_defined,
     u.RequestStatusUndefined: directory_changes.request_status_undefined,
+    u.Transformed: transforms.transformed,
     u.FeedChanged: directory_changes.feed_changed,
     u.FeedRefused: _refused,
 }
@@ -84,3 +89,26 @@ class OmsState(Held):
                 self.refusals[kept.feed] = self.refusals.get(kept.feed, 0) + 1
         self.time = kept.time
         return told
+
+    def view(self, view: View, targets: Targets = EVERYTHING) -> list[ViewEvent]:
+        """Everything that the view has now, as events; as at `positions`."""
+        return snapshot(self, view, targets)
+
+    def checkpoint(self) -> bytes:
+        """The whole state, to be kept; `restore` makes it again."""
+        return encode_checkpoint(self)
+
+    @classmethod
+    def restore(cls, encoded: bytes, limits: Limits | None = None) -> OmsState:
+        """The state that `checkpoint` kept.
+
+        Raises:
+            ValueError: it is none, or one of a newer version.
+        """
+        state = cls(limits)
+        restore_into(state, encoded)
+        return state
+
+    def digest(self) -> str:
+        """32 hexadecimal digits: the same wherever the same updates were applied."""
+        return hashlib.blake2b(self.checkpoint(), digest_size=16).hexdigest()
