@@ -1,9 +1,9 @@
 """The one task that owns the orders: a command at a time, kept before anybody is told of it.
 
 Commands that come while a commit runs are carried out together afterwards and share the next one. The state
-is ahead of the journal meanwhile; when a commit fails it is of no use any more and is made again from what was
-kept. Orders are refused until then, and nobody is told that something failed which may have been kept: those
-who wait learn that nobody knows.
+is ahead of the journal meanwhile; when a commit fails it is of no use any more and is made again from what
+was kept. Orders are refused until then, and nobody is told that something failed which may have been kept:
+those who wait learn that nobody knows.
 """
 
 from __future__ import annotations
@@ -225,10 +225,10 @@ class OrderDesk:
                 finally:
                     nursery.cancel_scope.cancel()
         except* JournalUnavailable as group:
-            error = group.exceptions[0]
-            log.error("orders are refused: the journal failed", reason=str(error))
-            self._stop(str(error))
-            raise JournalUnavailable(str(error)) from None
+            reason = str(group.exceptions[0])
+            log.warning("orders are refused: the journal failed", reason=reason)
+            self._stop(reason)
+            raise JournalUnavailable(reason) from None
 
     async def _take(self) -> list[_Waiting]:
         taken = [await self._receive.receive()]
