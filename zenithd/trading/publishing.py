@@ -24,7 +24,14 @@ from zenithd.oms.model.events import (
 )
 from zenithd.oms.model.updates import AccountDefined, AccountUndefined
 from zenithd.wire.trading.orders import order_payload, request_payload
-from zenithd.wire.trading.positions import account_payload, balance_payloads, holding_key, holding_payload
+from zenithd.wire.trading.positions import (
+    PROVIDER,
+    account_payload,
+    balance_payloads,
+    holding_key,
+    holding_payload,
+    trading_feed,
+)
 from zenithd.wire.trading.transactions import transaction_payload
 
 TRADING: Final = "Trading"
@@ -73,7 +80,10 @@ class TradingPublisher:
 
     def feed_status(self) -> None:
         """Tell the status of all accounts' feed, and of the feed itself."""
-        status = self._desk.feed_status().value
+        entry = trading_feed(self._desk.feed_status())
+        if (feeds := self._bus.find("Zenith", "Feeds")) is not None:
+            feeds.publish(lambda visible: [entry] if PROVIDER in visible else None)
+        status = entry["Status"]
         topic = self._bus.find(TRADING, "Accounts")
         if topic is not None:
             topic.publish(lambda accounts: [{"ID": str(each), "Feed": status} for each in accounts] or None)

@@ -17,6 +17,20 @@ SHOWN_CURRENCIES: Final = frozenset({"AUD", "USD", "MYR", "GBP"})
 """Clients refuse an account of any other; it is left out then (6.6)."""
 
 
+AUTHORITY: Final = "TradingAuthority"
+"""Name of the Authority feed, without which clients show no accounts (6.5)."""
+
+
+def trading_feed(status: FeedStatus) -> Payload:
+    """The entry of the order management system in Feeds."""
+    return {"Name": PROVIDER, "Class": "Trading", "Status": status.value}
+
+
+def authority_feed() -> Payload:
+    """The entry of who may do what in Feeds: the daemon itself knows it."""
+    return {"Name": AUTHORITY, "Class": "Authority", "Status": FeedStatus.ACTIVE.value}
+
+
 def account_payload(details: AccountDetails, status: FeedStatus) -> Payload:
     """AccountState."""
     payload: Payload = {
