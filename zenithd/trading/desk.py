@@ -9,6 +9,7 @@ those who wait learn that nobody knows.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -75,10 +76,11 @@ class Listener(Protocol):
 class _Waiting:
     """A command that waits, and what came of it."""
 
-    __slots__ = ("command", "done", "error", "outcome")
+    __slots__ = ("command", "done", "error", "outcome", "then")
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
         self.command = command
+        self.then = then
         self.done = trio.Event()
         self.outcome: Outcome | None = None
         self.error = RETRY
@@ -90,6 +92,7 @@ class OrderDesk:
     Attributes:
         listeners: told after the commit, in this order.
         deliver: gives a feed a request, or asks it what became of one; must not block.
+        settled: called when everything that was kept together has been told.
     """
 
     def __init__(
@@ -101,14 +104,16 @@ class OrderDesk:
     ) -> None:
         self.listeners: list[Listener] = []
         self.deliver: Callable[[Send | Inquire], None] = _lost
+        self.settled: Callable[[], None] = _settled
         self._feed = feed
         self._around = around
         self._now = now
         self._settings = settings or DeskSettings()
         self._oms = Oms(around)
-        self._send: trio.MemorySendChannel[_Waiting]
-        self._receive: trio.MemoryReceiveChannel[_Waiting]
-        self._send, self._receive = trio.open_memory_channel(self._settings.commands_waiting_max)
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = trio.Event()
+        self._left = trio.Event()
+        """Set when there is room again."""
         self._serving = False
         self._refusal = "the orders have not been read yet"
         self._sequence = 0
@@ -140,26 +145,34 @@ class OrderDesk:
         Raises:
             DeskClosed: it was not carried out (`Retry`), or nobody knows (`Submitted`).
         """
-        if not self._serving:
+        if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
             raise DeskClosed(RETRY)
         waiting = _Waiting(command)
-        try:
-            self._send.send_nowait(waiting)
-        except (trio.WouldBlock, trio.BrokenResourceError):
-            raise DeskClosed(RETRY) from None
+        self._put(waiting)
         await waiting.done.wait()
         if waiting.outcome is None:
             raise DeskClosed(waiting.error)
         return waiting.outcome
 
-    async def insist(self, command: Command) -> Outcome:
-        """Carry out a command that must not be lost: waits while the desk is closed or full."""
-        waiting = _Waiting(command)
-        await self._send.send(waiting)
-        await waiting.done.wait()
-        if waiting.outcome is None:
-            raise DeskClosed(waiting.error)
-        return waiting.outcome
+    def post(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+        """Carry out a command of a feed, in the order in which they are given.
+
+        `then` is called with what came of it once that is kept and told; with None if the state had to be
+        made anew. Whoever posts much waits for `wait_room` in between.
+        """
+        if self._serving:
+            self._put(_Waiting(command, then))
+        elif then is not None:
+            then(None)
+
+    async def wait_room(self) -> None:
+        """Return when not too much waits."""
+        while len(self._waiting) >= self._settings.commands_waiting_max:
+            await self._left.wait()
+
+    def _put(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        self._arrived.set()
 
     async def run(self) -> None:
         """Carry out commands until cancelled; begin again from the journal when a commit failed."""
@@ -170,7 +183,6 @@ class OrderDesk:
                     await self._serve()
         finally:
             self._stop("the daemon ends")
-            self._receive.close()
 
     # From the journal
 
@@ -231,12 +243,14 @@ class OrderDesk:
             raise JournalUnavailable(reason) from None
 
     async def _take(self) -> list[_Waiting]:
-        taken = [await self._receive.receive()]
-        while len(taken) < self._settings.commands_together_max:
-            try:
-                taken.append(self._receive.receive_nowait())
-            except trio.WouldBlock:
-                break
+        while not self._waiting:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        waiting = self._waiting
+        taken = [waiting.popleft() for _ in range(min(len(waiting), self._settings.commands_together_max))]
+        if self._left.statistics().tasks_waiting:
+            self._left.set()
+            self._left = trio.Event()
         return taken
 
     async def _carry_out(self, taken: Sequence[_Waiting]) -> None:
@@ -262,6 +276,10 @@ class OrderDesk:
             for waiting in taken:
                 waiting.done.set()
         self._tell(events, outcomes)
+        for waiting, outcome in zip(taken, outcomes, strict=True):
+            if waiting.then is not None:
+                waiting.then(outcome)
+        self.settled()
         if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
             await self._keep()
 
@@ -290,7 +308,8 @@ class OrderDesk:
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
             for command in self._oms.due(self._now()):
-                await self.insist(command)
+                self.post(command)
+            await self.wait_room()
 
     def _stop(self, reason: str) -> None:
         """Who waits is told to try again; those whose commands were being kept, that nobody knows."""
@@ -299,12 +318,18 @@ class OrderDesk:
             self._serving = False
             for listener in self.listeners:
                 listener.feed_status()
-        while True:
-            try:
-                self._receive.receive_nowait().done.set()
-            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
-                return
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            each.done.set()
+            if each.then is not None:
+                each.then(None)
+        self._left.set()
+        self._left = trio.Event()
 
 
 def _lost(send: Send | Inquire) -> None:
     """No feed is connected yet: whoever connects asks for what waits."""
+
+
+def _settled() -> None:
+    """Nobody waits for it."""
