@@ -150,16 +150,7 @@ class Apply(msgspec.Struct, frozen=True):
 
 
 Command = (
-    Submit
-    | FeedUpdate
-    | FeedAnswer
-    | FeedStatus
-    | Restarted
-    | Prices
-    | FallDue
-    | Define
-    | Transact
-    | Apply
+    Submit | FeedUpdate | FeedAnswer | FeedStatus | Restarted | Prices | FallDue | Define | Transact | Apply
 )
 
 
@@ -184,7 +175,9 @@ class Answer(msgspec.Struct, frozen=True):
 
     request_id: str
     account: Account
+    order_id: str = ""
     order: OrderState | None = None
+    """None only of a request that came again after its order was removed, or that concerns none."""
     fees: dict[str, Decimal] = {}
     """Estimated for the whole order; by name."""
     value: Decimal = ZERO

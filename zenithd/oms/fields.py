@@ -164,9 +164,11 @@ def _check_limits(turn: Turn, total: Decimal, symbol: Symbol, faults: Faults) ->
 
 def _check_type(request: ClientRequest, terms: Terms, symbol: Symbol, faults: Faults) -> None:
     named = request.properties.get(ORDER_TYPE)
-    if terms.order_type not in KNOWN_TYPES or named not in (None, BEST):
-        faults.invalid("OrderType")
-    elif named == BEST and terms.order_type is not OrderType.MARKET:
+    if (
+        terms.order_type not in KNOWN_TYPES
+        or named not in (None, BEST)
+        or (named == BEST and terms.order_type is not OrderType.MARKET)
+    ):
         faults.invalid("OrderType")
     elif terms.order_type not in symbol.order_types or (named == BEST and not symbol.allows_best):
         faults.rejected("OrderType.Symbol")
@@ -205,9 +207,7 @@ def step_at(symbol: Symbol, price: Decimal) -> Decimal | None:
     return None
 
 
-def _check_lifetime(
-    turn: Turn, request: ClientRequest, terms: Terms, symbol: Symbol, faults: Faults
-) -> None:
+def _check_lifetime(turn: Turn, request: ClientRequest, terms: Terms, symbol: Symbol, faults: Faults) -> None:
     validity = request.properties.get(VALIDITY)
     if validity not in (None, ALL_OR_NONE):
         faults.invalid("Validity")

@@ -19,8 +19,7 @@ from zenithd.oms.model.requests import (
     OrderMove,
     OrderNew,
 )
-from zenithd.oms.model.updates import RequestUpdated
-from zenithd.oms.reference import Symbol
+from zenithd.oms.reference import MarketView, Symbol
 from zenithd.oms.refusals import Faults
 from zenithd.oms.turn import Turn, replace
 from zenithd.oms.words import ALGORITHM, of_client, tag_of, without_condition
@@ -111,14 +110,17 @@ def best_of(
     return destinations[min(range(len(destinations)), key=rank)]
 
 
-def destination_of(turn: Turn, order: OrderState) -> ExchangeDestination | None:
-    """Where an order goes now that nothing holds it; None if its exchange no longer has such a place."""
-    symbol = turn.reference.symbol(order.exchange, order.code)
-    if symbol is None or order.exchange not in turn.state.exchanges:
+def market_of(turn: Turn, order: OrderState, symbol: Symbol) -> MarketView | None:
+    """The market on which an order is, or to which it would go now."""
+    if order.ex_destination:
+        return turn.reference.market(symbol, order.ex_destination)
+    if order.exchange not in turn.state.exchanges:
         return None
-    route = (order.properties.get(ALGORITHM, ""), order.ex_destination)
+    route = (order.properties.get(ALGORITHM, ""), "")
     found = find_destinations(turn, order.account, symbol, route, Faults())
-    return best_of(turn, symbol, order.side, found) if found else None
+    if not found:
+        return None
+    return turn.reference.market(symbol, best_of(turn, symbol, order.side, found).ex_destination)
 
 
 def feed_of_order(turn: Turn, order: OrderState) -> str:
@@ -145,11 +147,7 @@ def dispatch(
         return submitted
     if state.route == feed and send_before is None:
         return state
-    turn.emit(RequestUpdated(update=update))
-    changes: dict[str, object] = {"route": feed, "timestamp": turn.now}
-    if send_before is not None:
-        changes["send_before"] = send_before
-    return turn.draft_request(replace(state, **changes))
+    return turn.note(state, update)
 
 
 def for_feed(request: ClientRequest, order: OrderState | None) -> ClientRequest:

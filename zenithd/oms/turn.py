@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from zenithd.oms.commands import Accepted, Answer, Inquire, Send
-from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, REJECTED, TRANSITIONS, Signal
+from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, OrderStatusDetails
 from zenithd.oms.model.orders import OrderState, OrderUpdate, OrderUpdateReason
 from zenithd.oms.model.requests import ClientQueue, ClientRequestState, ClientRequestUpdate
-from zenithd.oms.model.updates import OMS, AnyUpdate, Kept, OrderUpdated, RequestUpdated
+from zenithd.oms.model.updates import OMS, AnyUpdate, Kept, OrderUpdated, Requested, RequestUpdated
 from zenithd.oms.reference import FeeSchedule, Identifiers, Reference, Vetting
 from zenithd.oms.rules import OmsRules
 from zenithd.oms.state import OmsState
@@ -36,6 +36,7 @@ class Turn:
         now: never before the time of the last update.
         kept: the updates, in their order.
         sends: for after they are kept.
+        away: feeds that this command found to be gone.
     """
 
     def __init__(self, state: OmsState, around: Surroundings, now: int) -> None:
@@ -46,6 +47,7 @@ class Turn:
         self.reference = around.reference
         self.kept: list[Kept] = []
         self.sends: list[Send | Inquire] = []
+        self.away: set[str] = set()
         self._orders: dict[tuple[Account, str], OrderState] = {}
         self._requests: dict[tuple[Account, str], ClientRequestState] = {}
 
@@ -63,10 +65,8 @@ class Turn:
 
     def requests_of(self, account: Account, order_id: str) -> list[ClientRequestState]:
         """The active requests that concern an order, in the order in which they were taken."""
-        found = (
-            self.request(account, each)
-            for each in self.state.requests_of_order.get((account, order_id), ())
-        )
+        linked = self.state.requests_of_order.get((account, order_id), ())
+        found = (self.request(owner, request_id) for owner, request_id in linked)
         return [each for each in found if each is not None]
 
     def status_of(self, order: OrderState) -> OrderStatusDetails | None:
@@ -81,7 +81,7 @@ class Turn:
     def is_online(self, feed: str) -> bool:
         """Whether requests can be given to the feed."""
         details = self.state.feeds.get(feed)
-        return details is not None and details.status is ConnectionStatus.ONLINE
+        return feed not in self.away and details is not None and details.status is ConnectionStatus.ONLINE
 
     def emit(self, update: AnyUpdate, feed: str = OMS, sequence: int = 0) -> None:
         """One more update."""
@@ -132,6 +132,16 @@ class Turn:
         self.emit(RequestUpdated(update=update), feed if sequence else OMS, sequence)
         return self.draft_request(self._updated(state, update))
 
+    def note(self, state: ClientRequestState, update: ClientRequestUpdate) -> ClientRequestState:
+        """Something else is known of a request, whose status stays."""
+        self.emit(RequestUpdated(update=update))
+        return self.draft_request(self._updated(state, update))
+
+    def take(self, state: ClientRequestState, requested: Requested) -> ClientRequestState:
+        """A request is taken."""
+        self.emit(requested)
+        return self.draft_request(state)
+
     def accepted(self, answer: Answer | None = None) -> Accepted:
         """The outcome."""
         return Accepted(tuple(self.kept), answer, tuple(self.sends))
@@ -142,7 +152,7 @@ class Turn:
             value = getattr(update, name)
             if value is not None:
                 changes[name] = value
-        if update.errors or update.status is REJECTED:
+        if update.errors:
             changes["errors"] = update.errors
         if update.target is not None:
             changes["request"] = replace(state.request, queue=queue_of(update.target))
