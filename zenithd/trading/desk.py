@@ -19,7 +19,7 @@ import trio
 
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.market_data import FeedStatus
-from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send
+from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send, Submit
 from zenithd.oms.model.events import ViewEvent
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.model.updates import decode_updates, encode_updates
@@ -137,7 +137,8 @@ class OrderDesk:
 
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
         """What would come of a request; nothing does."""
-        return self._oms.calculate(request, user, self._now())
+        checked = msgspec.structs.replace(request, is_validate=True)
+        return self._oms.handle(Submit(checked, user), self._now())
 
     async def execute(self, command: Command) -> Outcome:
         """Carry out a command; returns once what came of it is kept and told.
