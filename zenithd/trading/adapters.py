@@ -14,7 +14,7 @@ import structlog
 from zenithd.plugin.feeds import AdapterFeed
 from zenithd.plugin.interfaces import Adapter, Clock
 from zenithd.plugin.journal import Followed, JournalFeed, JournalFeeds
-from zenithd.plugin.loaded import Brought, SourceStatus
+from zenithd.plugin.loaded import Brought, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
 from zenithd.plugin.shared import SharedByPlugin
 from zenithd.supervisor import Attempt, Supervised
@@ -27,8 +27,8 @@ SUFFIX = " adapter"
 class RunningAdapter:
     """Implements `zenithd.plugin.AdapterContext` for one attempt of one adapter."""
 
-    def __init__(self, adapters: Adapters, name: str, attempt: Attempt) -> None:
-        self.name = name
+    def __init__(self, adapters: Adapters, brought: Brought[Adapter[Any]], attempt: Attempt) -> None:
+        self.name = name = brought.plugin.name
         self.clock: Clock = adapters.clock
         self.http: httpx2.AsyncClient = adapters.http
         self.log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"zenithd.plugins.{name}").bind(
@@ -36,6 +36,7 @@ class RunningAdapter:
         )
         self._adapters = adapters
         self._attempt = attempt
+        self._brought = brought
 
     @property
     def directory(self) -> Path:
@@ -52,6 +53,7 @@ class RunningAdapter:
     async def _supply(self, feed_id: str, last: int) -> AsyncIterator[AdapterFeed]:
         self._attempt.activity += 1
         self._attempt.declared()
+        self._adapters.report(self._brought, SourceStatus(PluginState.ACTIVE))
         async with self._adapters.feeds.supply(feed_id, last) as feed:
             yield feed
 
@@ -99,7 +101,7 @@ class Adapters:
         self.journal = journal
         self.shared = shared
         self.state_directory = state_directory
-        self._report = report
+        self.report = report
         self._packages = plugins.packages
 
     def __iter__(self) -> Iterator[Supervised]:
@@ -108,13 +110,13 @@ class Adapters:
 
     def _supervised(self, brought: Brought[Adapter[Any]]) -> Supervised:
         def build(attempt: Attempt) -> Adapter[Any]:
-            context = RunningAdapter(self, brought.plugin.name, attempt)
+            context = RunningAdapter(self, brought, attempt)
             return brought.implementation(brought.config, context)
 
         return Supervised(
             name=brought.name,
             build=build,
-            report=partial(self._report, brought),
+            report=partial(self.report, brought),
             expects_events=lambda: False,
             packages=self._packages,
         )
