@@ -154,6 +154,7 @@ class Daemon:
         self.adapters: Adapters | None = None
         if self.trading is not None:
             controllers.append(self.trading.controller)
+            self.markets.on_changes = self.trading.prices.observe
             self.adapters = Adapters(
                 plugins,
                 self.trading.feeds,

@@ -131,6 +131,10 @@ class OrderDesk:
         """Why orders are not taken; empty if they are."""
         return "" if self._serving else self._refusal
 
+    def waits_for_prices(self, exchange: str, code: str) -> bool:
+        """Whether an order waits for prices of a symbol."""
+        return self._oms.waits_for_prices(exchange, code)
+
     def feed_status(self) -> FeedStatus:
         """Of the Trading feed."""
         return FeedStatus.ACTIVE if self._serving else FeedStatus.IMPAIRED

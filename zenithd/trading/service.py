@@ -30,6 +30,7 @@ from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
 from zenithd.trading.history import JournalHistory
 from zenithd.trading.identifiers import RandomIdentifiers
+from zenithd.trading.prices import PriceWatch
 from zenithd.trading.publishing import TradingPublisher
 from zenithd.trading.reference import MarketReference
 from zenithd.trading.seed import EXCHANGE, is_seeded, seed
@@ -54,6 +55,7 @@ class TradingService:
     Attributes:
         desk: takes commands.
         feeds: where adapters connect.
+        prices: is to be told of every change of the markets.
         controller: answers clients.
         entries: its feeds, for the Zenith controller.
     """
@@ -89,6 +91,7 @@ class TradingService:
             ),
         )
         self.feeds = Feeds(self.desk, now)
+        self.prices = PriceWatch(self.desk)
         self.desk.listeners.append(TradingPublisher(bus, self.desk))
         self.controller = TradingController(
             self.desk,
