@@ -1,6 +1,6 @@
 """Orders at work: the shell around the pure order management system (`zenithd.oms`).
 
 In reading order: `reference` (what decisions learn of the markets), `identifiers`, `desk` (the one task that
-owns the orders), `publishing` (what subscribers are told), `feeds` and `adapters` (where orders are executed),
-`prices` (for stop orders), `history`, `seed` (the demonstration's accounts), `service` (all of it together).
+owns the orders), `publishing` (what subscribers are told), `feeds` and `adapters` (to where orders are
+executed), `prices` (for stop orders), `history`, `seed` (the demonstration's accounts), `service` (all of it).
 """

@@ -39,7 +39,7 @@ def _prices(listed: InstrumentView, change: InstrumentChanges) -> Iterator[Price
     instrument, security = listed.instrument, listed.security
     scale = -instrument.price_scale
     bid, ask = _scaled(security.best_bid, scale), _scaled(security.best_ask, scale)
-    traded = [
+    traded: list[int | None] = [
         each.trade.trade.price
         for each in change.trades
         if each.trade is not None and Affects.PRICE in each.trade.trade.affects
