@@ -110,7 +110,7 @@ def test_a_stop_without_any_price_is_refused() -> None:
     [
         (Side.SELL, {}, ("1.91", "1.80", "1.80"), ("1.90", "1.95", "1.95")),
         (Side.BUY, {"Condition.Stop": "2.10"}, ("2.09", "2.50", "2.50"), ("2.10", "1", "1")),
-        (Side.SELL, {"Condition.Direction": "Up", "Condition.Stop": "2.10"}, ("2.09", "3", "3"), ("2.1", "1", "1")),
+        (Side.SELL, {"Condition.Direction": "Up", "Condition.Stop": "3"}, ("2.9", "4", "4"), ("3", "1", "1")),
         (Side.BUY, {"Condition.Direction": "Down"}, ("1.91", "1.8", "1.8"), ("1.90", "2", "2")),
         (Side.SELL, {"Condition.Direction": "None"}, ("1.91", "1.8", "1.8"), ("1.90", "2", "2")),
         (Side.SELL, {"Condition.Reference": "BestBid"}, ("1.5", "1.91", "1.5"), ("3", "1.90", "3")),
