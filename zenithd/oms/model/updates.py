@@ -137,6 +137,8 @@ class Requested(Update, frozen=True, kw_only=True, tag=1400):
     """Of an amendment without a price; None: the order's own."""
     additional_funds: dict[str, Decimal] = {}
     """Of an amendment, estimated for the whole amended order; empty: those of the order."""
+    send_before: int | None = None
+    """As `ClientRequestState.send_before`."""
 
 
 class RequestUpdated(Update, frozen=True, kw_only=True, tag=1500):

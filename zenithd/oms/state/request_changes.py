@@ -46,6 +46,7 @@ def requested(effects: Effects, update: Requested) -> None:
         status=RequestStatus.QUEUED if queued else RequestStatus.PENDING,
         order_id=order_id,
         timestamp=effects.time,
+        send_before=update.send_before,
     )
     state.requests.setdefault(account, {})[request_id] = taken
     state.digests.setdefault(account, {})[request_id] = request_digest(request)
@@ -92,6 +93,7 @@ def _updated(before: ClientRequestState, change: ClientRequestUpdate, time: int)
         errors=change.errors or before.errors,
         text=before.text if change.text is None else change.text,
         route=before.route if change.route is None else change.route,
+        send_before=before.send_before if change.send_before is None else change.send_before,
         is_completed=change.is_completed or change.status in _OVER,
     )
 
