@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from oms_support import A, B, Books, deposit, executed, order, traded, updated
 
+from tests.oms.oms_support import A, B, Books, deposit, executed, order, traded, updated
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.events import ActionTaken, OrderChanged, TransactionMade
 from zenithd.oms.model.orders import OrderTradeType, OrderUpdateReason, OrderUpdateType, Side

@@ -6,8 +6,20 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from oms_support import A, B, Books, amending, answered, executed, order, placing, requested, traded, updated
 
+from tests.oms.oms_support import (
+    A,
+    B,
+    Books,
+    amending,
+    answered,
+    executed,
+    order,
+    placing,
+    requested,
+    traded,
+    updated,
+)
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.events import OrderChanged, RequestChanged
 from zenithd.oms.model.orders import Side

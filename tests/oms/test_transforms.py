@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from oms_support import (
+
+from tests.oms.oms_support import (
     A,
     B,
     Books,
@@ -21,7 +22,6 @@ from oms_support import (
     traded,
     updated,
 )
-
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account, AccountDetails
 from zenithd.oms.model.directory import ExchangeDetails, OrderStatusDetails, OwnerDetails

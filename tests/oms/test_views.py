@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oms_support import A, B, Books, deposit, executed, order, placing, requested, traded, updated
 
+from tests.oms.oms_support import A, B, Books, deposit, executed, order, placing, requested, traded, updated
 from tests.reliability.lib_ledger_updates import Drawing
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account, AccountDetails
