@@ -24,8 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "authority": {"domain"},
     "sessions": {"domain"},
     "oms": {"domain"},
-    "wire": {"domain", "market", "authority", "sessions"},
-    "plugin": {"domain", "market"},
+    "wire": {"domain", "market", "authority", "sessions", "oms"},
+    "plugin": {"domain", "market", "oms"},
     "config": {"domain"},
     "files": {"config"},
     "tokens": {"config", "files"},
@@ -60,9 +60,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "supervisor",
         "rare_log",
     },
+    "trading": {"bus", "controllers", "domain", "market", "oms", "plugin", "wire"},
     "turns": set(),
     "garbage": set(),
-    "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin"},
+    "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin", "oms"},
     "authentication": {
         "quiet_threads",
         "rare_log",
@@ -104,11 +105,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
         "server",
     },
-    "testing": {"domain", "market", "plugin", "clock", "recording"},
+    "testing": {"domain", "market", "oms", "plugin", "clock", "recording"},
 }
 """What each package or module of zenithd may import; app, cli and bench may import everything below."""
 
-PLUGINS_MAY_IMPORT = {"plugin", "domain", "market", "recording", "testing"}
+PLUGINS_MAY_IMPORT = {"plugin", "domain", "market", "oms", "recording", "testing"}
 
 
 def imports_of(path: Path) -> Iterator[str]:

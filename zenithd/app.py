@@ -47,6 +47,7 @@ from zenithd.plugin.interfaces import Clock
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
 from zenithd.plugin.remote_history import PluginContext, RemoteHistory, build
+from zenithd.plugin.shared import SharedByPlugin
 from zenithd.plugin_loading import load_plugins
 from zenithd.process import leave_behind, receive_signals, wait_stop_signal
 from zenithd.reloading import Reloader
@@ -155,7 +156,8 @@ class Daemon:
         )
         self.journal = _make_journal(config, self.metrics)
         feeds = PluginFeeds(self.journal, clock.now)
-        host = Host(self.history, clock, self.http, self.offers, feeds)
+        self.shared = SharedByPlugin()
+        host = Host(self.history, clock, self.http, self.offers, feeds, self.shared)
         self.sources = Sources(plugins, self.markets, self.metrics, host, self.state)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
         self.listener = Listener(

@@ -14,7 +14,7 @@ from zenithd.journal import (
     JournalRefuses,
     JournalUnreadable,
 )
-from zenithd.plugin.journal import JournalUnavailable, KeptState
+from zenithd.plugin.journal import Followed, FollowedRecord, JournalUnavailable, KeptState
 
 KIND = "record"
 """Of every record: what is in it is the plugin's business."""
@@ -76,3 +76,24 @@ class PluginFeeds:
     def feed(self, plugin: str, name: str) -> PluginFeed:
         """The feed of a plugin."""
         return PluginFeed(self._journal, f"{plugin}/{name}", self._now)
+
+    @property
+    def position(self) -> int:
+        """The end of what is kept, in the whole journal."""
+        return self._journal.head.position
+
+    async def follow(self, plugin: str, after: int) -> AsyncIterator[Followed]:
+        """What is and will be kept in all feeds of a plugin after a position of the journal."""
+        prefix = f"{plugin}/"
+        length = len(prefix)
+        try:
+            async for records in self._journal.follow_batches(after + 1):
+                mine = [
+                    FollowedRecord(record.feed[length:], record.sequence, record.body)
+                    for record in records
+                    if record.feed.startswith(prefix)
+                ]
+                yield Followed(records[-1].position, mine)
+        except (JournalUnreadable, Damaged) as error:
+            raise JournalUnavailable(str(error)) from error
+        raise JournalUnavailable("the journal is closed")

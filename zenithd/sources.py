@@ -82,6 +82,7 @@ class Sources:
         self._report(brought, status)
         if status.state not in (PluginState.INITIALISING, PluginState.ACTIVE):
             self._host.offers.withdraw(brought.name)
+            self._host.shared[brought.plugin.name].withdraw()
         if status.state is PluginState.IMPAIRED:
             feed.impaired(status.reason)
         elif status.state is PluginState.INITIALISING:

@@ -17,6 +17,8 @@ from zenithd_prodigy.listings import (
     CURRENCY,
     FIRST_MARKET,
     MARKET_MAKERS,
+    OMS_BROKER,
+    OMS_ENTITY,
     PRICE_SCALE,
     SECOND_MARKET,
     SECOND_MARKET_COMPANIES,
@@ -122,7 +124,7 @@ def founding(
         first_order=(now // NANOSECONDS << ORDER_NUMBER_BITS) + (market.place << MARKET_NUMBER_BITS),
     )
     yield c.SetTickTable(market=code, table=TICK_TABLE)
-    for broker in MARKET_MAKERS + AGENTS:
+    for broker in (*MARKET_MAKERS, *AGENTS, OMS_BROKER):
         yield c.AddEntity(market=code, definition=Entity(broker.code, name=broker.name or ""))
     for each in market.instruments:
         beginning = beginnings[each.id]
@@ -141,6 +143,12 @@ def founding(
             yield closing_price(code, each.code, beginning.close)
     yield c.StartTradingDay(market=code, trading_date=trading_date_at(now, ZoneInfo(timetable.time_zone)))
     yield c.SetTimetable(market=code, timetable=timetable)
+
+
+def admission(market: MarketId, entities: Mapping[str, Entity]) -> Iterator[c.AddEntity]:
+    """Let the firm of the order management system into a market that was founded before there was one."""
+    if OMS_ENTITY not in entities:
+        yield c.AddEntity(market=market, definition=Entity(OMS_ENTITY, name=OMS_BROKER.name or ""))
 
 
 def closing_price(market: str, symbol: str, price: int) -> c.SetReference:

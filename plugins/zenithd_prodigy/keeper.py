@@ -59,8 +59,12 @@ Told = list[MarketEvent] | Declared
 """What subscribers get, step by step."""
 
 
-class _Order:
-    """A command that waits, and what came of it."""
+class KeeperStopped(Exception):
+    """The market is not at work (any more): nothing is known of what came of the command."""
+
+
+class Brought:
+    """A command that waits in line, and what came of it."""
 
     __slots__ = ("command", "done", "outcome")
 
@@ -69,9 +73,20 @@ class _Order:
         self.done = trio.Event()
         self.outcome: list[Event] | Refused | None = None
 
+    async def wait(self) -> list[Event] | Refused:
+        """What came of it, once that is kept, and told.
 
-class KeeperStopped(Exception):
-    """The market is not at work (any more): nothing is known of what came of the command."""
+        Raises:
+            KeeperStopped: the market stopped meanwhile.
+        """
+        await self.done.wait()
+        if self.outcome is None:
+            raise KeeperStopped
+        return self.outcome
+
+
+LOOK = None
+"""In the place of a command: nothing is carried out, but it waits in line with the others."""
 
 
 class Keeper:
@@ -98,8 +113,8 @@ class Keeper:
         self._now = now
         self._settings = settings or KeeperSettings()
         self._design = design
-        self._send: trio.MemorySendChannel[_Order]
-        self._receive: trio.MemoryReceiveChannel[_Order]
+        self._send: trio.MemorySendChannel[Brought]
+        self._receive: trio.MemoryReceiveChannel[Brought]
         self._send, self._receive = trio.open_memory_channel(self._settings.commands_waiting_max)
         self._sequence = 0
         self._kept_sequence = 0
@@ -162,15 +177,28 @@ class Keeper:
         Raises:
             KeeperStopped: the market stopped meanwhile.
         """
-        order = _Order(command)
+        return await (await self.bring(command)).wait()
+
+    async def bring(self, command: Any) -> Brought:
+        """Put a command in line, behind what was brought before; it is carried out whoever waits for it.
+
+        Raises:
+            KeeperStopped: the market is not at work.
+        """
+        brought = Brought(command)
         try:
-            await self._send.send(order)
+            await self._send.send(brought)
         except trio.BrokenResourceError:
             raise KeeperStopped from None
-        await order.done.wait()
-        if order.outcome is None:
-            raise KeeperStopped
-        return order.outcome
+        return brought
+
+    async def settle(self) -> None:
+        """Return once everything that was brought before now is carried out, and kept.
+
+        Raises:
+            KeeperStopped: the market stopped meanwhile.
+        """
+        await self.execute(LOOK)
 
     async def run(self) -> None:
         """Carry out commands and the timetable until cancelled.
@@ -191,7 +219,7 @@ class Keeper:
                 self._give_up()  # before the channel closes: what waits in it is lost then
                 self._receive.close()
 
-    async def _take(self) -> list[_Order]:
+    async def _take(self) -> list[Brought]:
         taken = [await self._receive.receive()]
         while len(taken) < self._settings.commands_together_max:
             try:
@@ -200,13 +228,16 @@ class Keeper:
                 break
         return taken
 
-    async def _carry_out(self, orders: list[_Order]) -> None:
+    async def _carry_out(self, orders: list[Brought]) -> None:
         bodies: list[bytes] = []
         told: list[Told] = []
-        outcomes = []
+        outcomes: list[list[Event] | Refused] = []
         try:
             self._ahead = True
             for order in orders:
+                if order.command is LOOK:
+                    outcomes.append([])
+                    continue
                 code = self.market.model.definition.code
                 outcome = self.market.handle(order.command, self._now())
                 outcomes.append(outcome)

@@ -38,6 +38,9 @@ AGENTS = (
     Broker("222", "Goanna Online (simulated)", 222),
     Broker("236", "Harbour & Nobody (simulated)", 236),
 )
+OMS_BROKER = Broker("XS", "XS Demonstration Brokers (simulated)", 301)
+OMS_ENTITY = OMS_BROKER.code
+"""The firm whose orders come from the order management system."""
 
 
 class Company(msgspec.Struct, frozen=True):
@@ -80,7 +83,7 @@ def market_definition(market: MarketId, name: str, time_zone: str) -> MarketDefi
         trading_states=TRADING_STATES,
         boards=(board_of(market),),
         tick_tables=(TICK_TABLE,),
-        brokers=MARKET_MAKERS + AGENTS,
+        brokers=(*MARKET_MAKERS, *AGENTS, OMS_BROKER),
         simulated=True,
         readiness=True,
         guarantees=(

@@ -21,6 +21,7 @@ from zenithd_prodigy.crowd import Crowd
 from zenithd_prodigy.demonstration import (
     Beginning,
     DemonstrationMarket,
+    admission,
     decorated,
     demonstration_markets,
     founding,
@@ -31,7 +32,7 @@ from zenithd_prodigy.floor import Floor
 from zenithd_prodigy.history import PastOrigin, past_trade_ids
 from zenithd_prodigy.keeper import Keeper, KeeperSettings
 from zenithd_prodigy.kept import Kept
-from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET
+from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET, SECOND_MARKET
 from zenithd_prodigy.trading_day import trading_date_at
 
 UNRESERVED_IDS_MAX = 10_000
@@ -65,6 +66,10 @@ class Prodigy(MarketSource[ProdigyConfig]):
         backfill = await self._found(founded, known, now)
         for keeper in self._floor:
             await keeper.catch_up()
+            if keeper.market.model.definition.code in (FIRST_MARKET, SECOND_MARKET):
+                await keeper.prepare(
+                    admission(keeper.market.model.definition.code, keeper.market.model.entities)
+                )
             if not self.config.participants_orders_survive:
                 model = keeper.market.model
                 await keeper.prepare(withdrawal(model.definition.code, model.symbols))
@@ -78,6 +83,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
             for keeper in self._floor:
                 self._floor.open_to_all(keeper)
             self.context.serve_http(routes(self._floor))
+            self.context.offer(self._floor)
             nursery.start_soon(crowd.run, name="prodigy: participants")
             nursery.start_soon(self._make_past, backfill, name="prodigy: simulated past")
 

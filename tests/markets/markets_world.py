@@ -34,6 +34,7 @@ from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets, MarketSettings
 from zenithd.metrics import Metrics
 from zenithd.plugin.http import HttpRoute
+from zenithd.plugin.shared import SharedByPlugin
 from zenithd.supervisor import Attempt
 from zenithd.testing import FakeClock
 from zenithd.testing.memory_feed import MemoryFeed
@@ -177,7 +178,7 @@ class World:
         attempt = Attempt(number, lambda: None)
         http = httpx2.AsyncClient()
         directory = self._folder / name
-        host = Host(self.history, self.clock, http, NoOffers(), MemoryFeeds())
+        host = Host(self.history, self.clock, http, NoOffers(), MemoryFeeds(), SharedByPlugin())
         return SourceContext(name, feed, attempt, host, random.Random(1), directory)
 
     async def run(self, nursery: trio.Nursery) -> None:

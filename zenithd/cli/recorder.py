@@ -187,6 +187,9 @@ class RecordingContext:
         """Nothing is kept of what runs for a recording."""
         return MemoryFeed()
 
+    def offer(self, thing: object) -> None:
+        """No other part of the plugin runs while recording."""
+
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Nothing is served while recording."""
 

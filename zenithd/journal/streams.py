@@ -138,7 +138,7 @@ class Streams:
         async for record in self.read(first, await self.position_at(end - 1)):
             yield record
 
-    async def follow(self, first: int = 1) -> AsyncIterator[Record]:
+    async def follow_batches(self, first: int = 1) -> AsyncIterator[list[Record]]:
         """Records from a position on, each once it is acknowledged; ends when the journal is closed.
 
         Raises:
@@ -151,8 +151,13 @@ class Streams:
                 continue
             async for records in self.batches(first):
                 first = records[-1].position + 1
-                for record in records:
-                    yield record
+                yield records
+
+    async def follow(self, first: int = 1) -> AsyncIterator[Record]:
+        """As `follow_batches`, one by one."""
+        async for records in self.follow_batches(first):
+            for record in records:
+                yield record
 
     async def snapshot(
         self, name: str, *, position: int | None = None, date: int | None = None

@@ -21,6 +21,7 @@ from zenithd.markets.feed import Past, SourceFeed
 from zenithd.plugin.http import HttpOffers, HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown
 from zenithd.plugin.journal import JournalFeed, JournalFeeds
+from zenithd.plugin.shared import SharedByPlugin
 from zenithd.supervisor import Attempt
 
 
@@ -32,6 +33,7 @@ class Host(NamedTuple):
     http: httpx2.AsyncClient
     offers: HttpOffers
     feeds: JournalFeeds
+    shared: SharedByPlugin
 
 
 class SourceContext:
@@ -58,6 +60,7 @@ class SourceContext:
         self._history = host.history
         self._offers = host.offers
         self._feeds = host.feeds
+        self._shared = host.shared[name.partition(".")[0]]
         self._directory = directory
 
     @property
@@ -93,6 +96,11 @@ class SourceContext:
     def journal(self, feed: str) -> JournalFeed:
         """A feed of the journal that belongs to the plugin."""
         return self._feeds.feed(self.name, feed)
+
+    def offer(self, thing: object) -> None:
+        """Let the plugin's other parts have something until this run is over."""
+        self._check()
+        self._shared.offer(thing)
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Serve REST for operators until this run is over."""

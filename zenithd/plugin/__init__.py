@@ -120,10 +120,13 @@ it. docs/plugin-authoring.md has everything in the order in which one needs it.
 
 from __future__ import annotations
 
+from zenithd.plugin.feeds import AdapterFeed, FeedLost
 from zenithd.plugin.hookspecs import hookimpl
 from zenithd.plugin.http import HttpAnswer, HttpParameter, HttpRequest, HttpRoute
 from zenithd.plugin.interfaces import (
     API_VERSION,
+    Adapter,
+    AdapterContext,
     Authenticator,
     AuthenticatorContext,
     Clock,
@@ -150,7 +153,7 @@ from zenithd.plugin.joining import (
     TradeSequence,
     Verdict,
 )
-from zenithd.plugin.journal import JournalFeed, JournalUnavailable, KeptState
+from zenithd.plugin.journal import Followed, FollowedRecord, JournalFeed, JournalUnavailable, KeptState
 from zenithd.plugin.policy import VenueFault, VenuePolicy, VenueUnavailable
 from zenithd.plugin.trade_ids import ReservedTradeIds
 from zenithd.plugin.venue import VenueSource
@@ -161,12 +164,18 @@ __all__ = [
     "CHAINED",
     "CONSECUTIVE",
     "UNNUMBERED",
+    "Adapter",
+    "AdapterContext",
+    "AdapterFeed",
     "Authenticator",
     "AuthenticatorContext",
     "BookDelta",
     "BookSnapshot",
     "Clock",
     "Credentials",
+    "FeedLost",
+    "Followed",
+    "FollowedRecord",
     "HistorySource",
     "HistorySourceContext",
     "HttpAnswer",

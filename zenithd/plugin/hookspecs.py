@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pluggy
 
-from zenithd.plugin.interfaces import Authenticator, HistorySource, MarketSource
+from zenithd.plugin.interfaces import Adapter, Authenticator, HistorySource, MarketSource
 
 PROJECT = "zenithd"
 
@@ -31,6 +31,11 @@ def zenithd_history_sources() -> Sequence[type[HistorySource]]:  # type: ignore[
 @hookspec
 def zenithd_authenticators() -> Sequence[type[Authenticator]]:  # type: ignore[empty-body, type-arg]
     """Classes of authenticators, each for one Provider name."""
+
+
+@hookspec
+def zenithd_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body, type-arg]
+    """Classes of adapters to where orders are executed. One object each runs under its own supervisor."""
 
 
 @hookspec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 import enum
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -18,19 +19,21 @@ from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import Bar, FeedStatus
+from zenithd.plugin.feeds import AdapterFeed
 from zenithd.plugin.http import HttpRoute
-from zenithd.plugin.journal import JournalFeed
+from zenithd.plugin.journal import Followed, JournalFeed
 
 API_VERSION = 1
 """Version of this interface. A plugin module says `API_VERSION = 1`; another number is refused."""
 
 
 class Kind(enum.Enum):
-    """What a plugin can bring. The kinds after AUTHENTICATOR are listed, and served by later versions."""
+    """What a plugin can bring. The kinds after ADAPTER are listed, and served by later versions."""
 
     MARKET_SOURCE = "market source"
     HISTORY_SOURCE = "history source"
     AUTHENTICATOR = "authenticator"
+    ADAPTER = "adapter"
     ORDER_ROUTER = "order router"
     ACCOUNT_SOURCE = "account source"
     REGISTRY_FEED = "registry feed"
@@ -132,6 +135,10 @@ class MarketSourceContext(Protocol):
         """A feed of the daemon's journal that belongs to this plugin, by a name of its own choice."""
         ...
 
+    def offer(self, thing: object) -> None:
+        """Let the plugin's other parts (its adapter) have something, until this run of the source is over."""
+        ...
+
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Serve REST for operators on the daemon's port, until this run of the source is over.
 
@@ -175,6 +182,74 @@ class MarketSource(abc.ABC, Generic[C]):
     @abc.abstractmethod
     async def run(self) -> None:
         """Run until cancelled. Must declare a market within the daemon's start deadline."""
+
+
+class AdapterContext(Protocol):
+    """The daemon as an adapter sees it."""
+
+    name: str
+    """Name of the plugin, as in the configuration."""
+    clock: Clock
+    log: structlog.stdlib.BoundLogger
+    http: httpx2.AsyncClient
+    """HTTP client with the daemon's deadlines; shared, so never closed by a plugin."""
+
+    @property
+    def directory(self) -> Path:
+        """`var/plugins/<name>/`, made on first use."""
+        ...
+
+    def supply(self, feed_id: str, last: int = 0) -> AbstractAsyncContextManager[AdapterFeed]:
+        """A connection to the order management system, for one feed; see `AdapterFeed`.
+
+        Args:
+            feed_id: the feed's name.
+            last: the sequence of the last update that the adapter has made.
+        """
+        ...
+
+    def journal(self, feed: str) -> JournalFeed:
+        """A feed of the daemon's journal that belongs to this plugin, by a name of its own choice."""
+        ...
+
+    @property
+    def journal_position(self) -> int:
+        """The end of what is kept now, in the whole journal."""
+        ...
+
+    def follow_journal(self, after: int = 0) -> AsyncIterator[Followed]:
+        """What is kept in all feeds of this plugin after a position of the journal, and what will be.
+
+        Raises:
+            JournalUnavailable: it cannot be read, or is closed.
+        """
+        ...
+
+    async def wait_offered(self) -> object:
+        """What the plugin's market source offers, as soon as it does."""
+        ...
+
+    async def wait_withdrawn(self, thing: object) -> None:
+        """Return as soon as what was offered is no longer: the source's run is over."""
+        ...
+
+
+class Adapter(abc.ABC, Generic[C]):
+    """Carries requests of the order management system to where orders are executed, and says what happens.
+
+    It supplies one or more feeds. `run` may raise anything: the feed is lost, and a new object is started
+    after a back-off. Requests on the way are then `Unknown` until the adapter says what became of them.
+    """
+
+    Config: ClassVar[type[PluginConfig]] = PluginConfig
+
+    def __init__(self, config: C, context: AdapterContext) -> None:
+        self.config = config
+        self.context = context
+
+    @abc.abstractmethod
+    async def run(self) -> None:
+        """Run until cancelled. Must ask for a feed within the daemon's start deadline."""
 
 
 class HistorySourceContext(Protocol):

@@ -61,9 +61,40 @@ class JournalFeed(Protocol):
         ...
 
 
+class FollowedRecord(NamedTuple):
+    """A record of one of a plugin's feeds."""
+
+    feed: str
+    """By the plugin's own name of it."""
+    sequence: int
+    body: bytes
+
+
+class Followed(NamedTuple):
+    """A piece of the journal that was followed."""
+
+    position: int
+    """In the whole journal: up to here nothing more will come."""
+    records: Sequence[FollowedRecord]
+    """The plugin's own, in the one order in which everything of the daemon was kept."""
+
+
 class JournalFeeds(Protocol):
     """Where feeds come from."""
 
     def feed(self, plugin: str, name: str) -> JournalFeed:
         """The feed of a plugin."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """The end of what is kept, in the whole journal."""
+        ...
+
+    def follow(self, plugin: str, after: int) -> AsyncIterator[Followed]:
+        """What is kept in all feeds of a plugin after a position of the journal, and what will be.
+
+        Raises:
+            JournalUnavailable: it cannot be read, or is closed.
+        """
         ...

@@ -12,7 +12,14 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from zenithd.plugin.cause import describe
-from zenithd.plugin.interfaces import Authenticator, HistorySource, Kind, MarketSource, PluginConfig
+from zenithd.plugin.interfaces import (
+    Adapter,
+    Authenticator,
+    HistorySource,
+    Kind,
+    MarketSource,
+    PluginConfig,
+)
 from zenithd.plugin.loaded import Brought, LoadedPlugin, PluginState
 from zenithd.plugin.validation import InvalidPlugin, check_api_version, check_hook_functions, collect
 
@@ -116,6 +123,10 @@ class PluginManager:
     def authenticators(self) -> list[Brought[Authenticator[Any]]]:
         """The authenticators of all loaded plugins."""
         return list(self._brought.get(Kind.AUTHENTICATOR, []))
+
+    def adapters(self) -> list[Brought[Adapter[Any]]]:
+        """The adapters of all loaded plugins."""
+        return list(self._brought.get(Kind.ADAPTER, []))
 
     def _refuse_bad_names(self) -> None:
         seen: dict[str, LoadedPlugin] = {}

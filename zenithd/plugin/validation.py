@@ -12,6 +12,7 @@ from zenithd.plugin import hookspecs
 from zenithd.plugin.hookspecs import PROJECT
 from zenithd.plugin.interfaces import (
     API_VERSION,
+    Adapter,
     Authenticator,
     HistorySource,
     Kind,
@@ -25,6 +26,7 @@ HOOKS: dict[str, Kind] = {
     "zenithd_market_sources": Kind.MARKET_SOURCE,
     "zenithd_history_sources": Kind.HISTORY_SOURCE,
     "zenithd_authenticators": Kind.AUTHENTICATOR,
+    "zenithd_adapters": Kind.ADAPTER,
     "zenithd_order_routers": Kind.ORDER_ROUTER,
     "zenithd_account_sources": Kind.ACCOUNT_SOURCE,
     "zenithd_registry_feeds": Kind.REGISTRY_FEED,
@@ -37,11 +39,13 @@ _BASES: dict[Kind, type] = {
     Kind.MARKET_SOURCE: MarketSource,
     Kind.HISTORY_SOURCE: HistorySource,
     Kind.AUTHENTICATOR: Authenticator,
+    Kind.ADAPTER: Adapter,
 }
 _COROUTINES: dict[Kind, tuple[str, ...]] = {
     Kind.MARKET_SOURCE: ("run",),
     Kind.HISTORY_SOURCE: ("bars",),
     Kind.AUTHENTICATOR: ("authenticate",),
+    Kind.ADAPTER: ("run",),
 }
 
 

@@ -27,9 +27,10 @@ from zenithd.market.view import InstrumentView
 from zenithd.plugin.http import HttpRoute
 from zenithd.plugin.interfaces import Clock, LastKnown, MarketSource, MarketSourceContext, PluginConfig
 from zenithd.plugin.journal import JournalFeed
+from zenithd.plugin.shared import Shared
 from zenithd.testing.beside import nursery_beside
 from zenithd.testing.clock import FakeClock
-from zenithd.testing.memory_feed import MemoryFeed
+from zenithd.testing.memory_journal import MemoryJournal
 
 WAIT_SECONDS_MAX = 60.0
 """How long the `wait_…` methods wait, in trio's time, before the test fails."""
@@ -56,6 +57,8 @@ class MemoryDaemon:
         backfilled: trades handed to `backfill`, by instrument and trading date.
         known: what `last_known` answers; fill it before the source starts.
         publishing: calls of `publish` that are waiting now.
+        kept: the journal with all feeds of the plugin.
+        shared: what the source offered to the plugin's adapter.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class MemoryDaemon:
         seed: int = 1,
         directory: Path | None = None,
         wanted: Sequence[InstrumentId | str] = (),
+        journal: MemoryJournal | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.name = name
         self.clock: Clock = clock if clock is not None else FakeClock()
@@ -84,7 +89,8 @@ class MemoryDaemon:
         self.gaps = 0
         self.backfilled: dict[tuple[InstrumentId, date], list[TradeReported]] = {}
         self.known: dict[InstrumentId, LastKnown] = {}
-        self.feeds: dict[str, MemoryFeed] = {}
+        self.kept = MemoryJournal() if journal is None else journal
+        self.shared = Shared() if shared is None else shared
         self.routes: tuple[HttpRoute, ...] = ()
         self.publishing = 0
         self._changed = trio.Event()
@@ -152,8 +158,12 @@ class MemoryDaemon:
         return self.known.get(instrument)
 
     def journal(self, feed: str) -> JournalFeed:
-        """A feed in memory, the same one whenever it is asked for: see `feeds`."""
-        return self.feeds.setdefault(feed, MemoryFeed())
+        """A feed in memory, the same one whenever it is asked for: see `kept`."""
+        return self.kept.feed(feed)
+
+    def offer(self, thing: object) -> None:
+        """Let the plugin's adapter have something."""
+        self.shared.offer(thing)
 
     def serve_http(self, routes: Sequence[HttpRoute]) -> None:
         """Keep the routes in `routes`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import trio
 
@@ -17,7 +17,9 @@ class MemoryFeed:
         refuses: a reason why nothing can be appended; empty: it can.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[int, bytes], None] | None = None) -> None:
+        self._note = note
+        """Told of the sequence and body of each record that is kept."""
         self.records: list[bytes] = []
         self.refuses = ""
         self._state: KeptState | None = None
@@ -29,7 +31,10 @@ class MemoryFeed:
             raise JournalUnavailable(self.refuses)
         if not bodies:
             raise ValueError("there is nothing to append")
-        self.records += bodies
+        for body in bodies:
+            self.records.append(body)
+            if self._note is not None:
+                self._note(len(self.records), body)
         return len(self.records)
 
     async def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:

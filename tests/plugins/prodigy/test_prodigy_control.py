@@ -456,7 +456,7 @@ async def test_when_the_journal_refuses_the_operator_is_not_told_that_it_is_done
     answers: list[tuple[int, str]] = []
     with pytest.raises(BaseExceptionGroup) as caught:
         async with controlled() as world:
-            feed = world.daemon.feeds["market 1"]
+            feed = world.daemon.kept.feeds["market 1"]
             feed.refuses = "the disk is full"
             handle = next(
                 one.handle

@@ -45,7 +45,7 @@ def daemon(
     """A daemon; with `after` one that has the journal of another that ended."""
     memory = MemoryDaemon("prodigy", clock=FakeClock(start), directory=directory)
     if after is not None:
-        memory.feeds = after.feeds
+        memory.kept = after.kept
     return memory
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from zenithd.oms.ledger import replace
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.events import ActionTaken, MetadataChanged, OrderChanged, RequestChanged
-from zenithd.oms.model.requests import ClientRequestState, OrderMove
+from zenithd.oms.model.requests import OrderMove
 from zenithd.oms.model.transforms import OwnerRename
 from zenithd.oms.model.updates import AccountDefined, AccountUndefined, OwnerDefined, OwnerUndefined
 from zenithd.oms.state.effects import Effects
@@ -34,8 +34,9 @@ def rename_owner(effects: Effects, transform: OwnerRename) -> None:
         if new not in state.owners:
             state.owners[new] = replace(details, owner_id=new)
             effects.events.append(MetadataChanged(OwnerDefined(details=state.owners[new])))
-    for account in sorted(state.accounts_of(old)):
-        rename_account(effects, account, replace(account, owner_id=new), transform.transform_id)
+    for account in sorted(state.accounts_of(old) | _moved_from(state)):
+        if account.owner_id == old:
+            rename_account(effects, account, replace(account, owner_id=new), transform.transform_id)
 
 
 def rename_account(effects: Effects, old: Account, new: Account, transform_id: str) -> None:
@@ -88,16 +89,22 @@ def _rename_requests(effects: Effects, old: Account, new: Account) -> None:
         state.requests.setdefault(new, {})[before.request.request_id] = after
         effects.events.append(RequestChanged(after))
     for requests in state.requests.values():
-        for request_id, state_of in requests.items():
-            requests[request_id] = _moved_from(state_of, old, new)
+        for request_id, before in requests.items():
+            body = before.request.body
+            if isinstance(body, OrderMove) and body.prev_account == old:
+                moved = replace(before.request, body=replace(body, prev_account=new))
+                requests[request_id] = replace(before, request=moved)
+                effects.events.append(RequestChanged(requests[request_id]))
 
 
-def _moved_from(before: ClientRequestState, old: Account, new: Account) -> ClientRequestState:
-    """A move names the account that it comes from, too."""
-    body = before.request.body
-    if isinstance(body, OrderMove) and body.prev_account == old:
-        return replace(before, request=replace(before.request, body=replace(body, prev_account=new)))
-    return before
+def _moved_from(state: Held) -> set[Account]:
+    """Accounts that requests want orders taken from; nothing else need be known of them."""
+    return {
+        request.request.body.prev_account
+        for requests in state.requests.values()
+        for request in requests.values()
+        if isinstance(request.request.body, OrderMove)
+    }
 
 
 def _rename_trades(state: Held, old: Account, new: Account) -> None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from zenithd.oms.model import updates as u
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdateType
 from zenithd.oms.model.requests import ClientQueueReplace, OrderAmend
 from zenithd.oms.model.transactions import SettlementStatus, TransactionDetails
@@ -36,12 +37,24 @@ def check(update: u.AnyUpdate, state: Held) -> Reason:
 
 
 def _order_updated(update: u.OrderUpdated, state: Held) -> Reason:
-    previous_account = update.update.previous_account
-    return _order(update.order, state.order(previous_account or update.order.account, update.order.order_id))
+    order, previous_account = update.order, update.update.previous_account
+    return _moved(order, previous_account, state) or _order(
+        order, state.order_before(order, previous_account)
+    )
 
 
 def _order_replaced(update: u.OrderReplaced, state: Held) -> Reason:
     return _order(update.order, state.order(update.order.account, update.order.order_id))
+
+
+def _moved(order: OrderState, previous_account: Account | None, state: Held) -> Reason:
+    if previous_account is None or previous_account == order.account:
+        return None
+    if state.order(order.account, order.order_id) is None:
+        return None
+    if state.order(previous_account, order.order_id) is None:
+        return None  # said again: it is where it was to go
+    return f"Order.OrderID: {order.account} has another order {order.order_id}"
 
 
 def _order(order: OrderState, before: OrderState | None) -> Reason:
@@ -84,11 +97,11 @@ def _values_of(order: OrderState) -> Reason:
 
 def _order_traded(update: u.OrderTraded, state: Held) -> Reason:
     order, trade = update.order, update.trade
-    source = update.update.previous_account or order.account
-    reason = _order(order, state.order(source, order.order_id)) or _trade(trade)
+    before = state.order_before(order, update.update.previous_account)
+    reason = _moved(order, update.update.previous_account, state) or _order(order, before) or _trade(trade)
     if reason is not None:
         return reason
-    known = state.trades.get(source, {}).get(order.order_id, {}).get(trade.trade_id)
+    known = state.booking(before, trade)
     if update.update.type is OrderUpdateType.RESTATE:
         return None  # said again, or news that was missed: booked once
     if trade.type is OrderTradeType.TRADE:

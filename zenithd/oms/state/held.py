@@ -16,7 +16,7 @@ import msgspec
 from zenithd.oms.ledger import Booking
 from zenithd.oms.model.accounts import Account, AccountDetails, AssetPosition, CashPosition
 from zenithd.oms.model.directory import ExchangeDetails, FeedDetails, OwnerDetails, RequestStatusDetails
-from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.orders import OrderState, OrderTrade
 from zenithd.oms.model.requests import ClientRequestState
 from zenithd.oms.model.transactions import ClientTransaction
 from zenithd.oms.model.updates import OMS
@@ -84,6 +84,19 @@ class Held:
         """The order; None if it is not held."""
         orders = self.orders.get(account)
         return orders.get(order_id) if orders else None
+
+    def order_before(self, order: OrderState, previous_account: Account | None) -> OrderState | None:
+        """The order as it is held before an update of it: where it comes from, or where it is already."""
+        before = None
+        if previous_account is not None:
+            before = self.order(previous_account, order.order_id)
+        return before if before is not None else self.order(order.account, order.order_id)
+
+    def booking(self, order: OrderState | None, trade: OrderTrade) -> Booking | None:
+        """What a trade of a held order did; None if it is not known."""
+        if order is None:
+            return None
+        return self.trades.get(order.account, {}).get(order.order_id, {}).get(trade.trade_id)
 
     def request(self, account: Account, request_id: str) -> ClientRequestState | None:
         """The active request; None if it is unknown or over."""

@@ -1,4 +1,4 @@
-"""The state as at an earlier time: the latest checkpoint before it, and what followed (platform A.6). Pure."""
+"""The state as at an earlier time: a checkpoint from before, and what followed (platform A.6). Pure."""
 
 from __future__ import annotations
 

@@ -45,8 +45,7 @@ def order_traded(effects: Effects, update: OrderTraded) -> None:
     No trade is booked twice, however often it is told (Restate).
     """
     order, trade = _estimated(effects.state, update), update.trade
-    source = update.update.previous_account or order.account
-    known = effects.state.trades.get(source, {}).get(order.order_id, {}).get(trade.trade_id)
+    known = effects.state.booking(effects.state.order_before(order, update.update.previous_account), trade)
     order = put_order(effects, order, update.update.previous_account)
     effects.events.append(ActionTaken(update))
     if known is None:
@@ -70,11 +69,10 @@ def put_order(effects: Effects, order: OrderState, previous_account: Account | N
     once is told and gone.
     """
     state = effects.state
-    source = previous_account or order.account
-    before = state.order(source, order.order_id)
+    before = state.order_before(order, previous_account)
     needed = state.reserved_by(before) if before is not None else ZERO
     order = _dated(order, before, effects.time)
-    moved = source if source != order.account else None
+    moved = before.account if before is not None and before.account != order.account else None
     if order.remove_after == 0:
         effects.reserve(before, needed, None)
         if before is not None:
@@ -118,13 +116,12 @@ def _estimated(state: Held, update: OrderUpdated | OrderTraded) -> OrderState:
     order = update.order
     if order.additional_funds and (order.price is not None or RESERVE_PRICE in order.values):
         return order
-    source = update.update.previous_account or order.account
-    before = state.order(source, order.order_id)
+    before = state.order_before(order, update.update.previous_account)
     if before is None:
         return order
     price, funds = before.values.get(RESERVE_PRICE), before.additional_funds
     if order.request_id != before.request_id:
-        amendment = state.amendments.get((source, order.order_id), {}).get(order.request_id)
+        amendment = state.amendments.get((before.account, order.order_id), {}).get(order.request_id)
         if amendment is not None:
             price = price if amendment.reserve_price is None else amendment.reserve_price
             funds = amendment.additional_funds or funds
