@@ -4,7 +4,7 @@ The records of all markets, and the adapter's notes, come in the one order of th
 make the same updates with the same numbers, always: a feed is continued anywhere by making them again.
 
 An order is told with what the exchange knows of it. What it does not know (fees, classification, how it was
-routed) is left out; the order management system keeps that as it is (`zenithd.oms.statement`).
+routed) is left out; the order management system keeps that as it is (see `zenithd.oms.statement`).
 """
 
 from __future__ import annotations
