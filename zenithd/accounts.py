@@ -195,6 +195,7 @@ def make_access(user: str, settings: UserSettings) -> Access:
         display_name=settings.display_name or user,
         scopes=frozenset(settings.scopes),
         grants=make_grants(settings),
+        accounts=settings.accounts,
     )
 
 

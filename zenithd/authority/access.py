@@ -53,6 +53,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] = frozenset()
     """In the form `Zenith/Market` (zenith-websocket 2.2)."""
     grants: tuple[MarketGrant, ...] = ()
+    accounts: tuple[str, ...] = ()
+    """Trading accounts, as shell-style patterns of `OWNER:ACCOUNT`."""
+
+    def may_use_account(self, account: str) -> bool:
+        """Whether the user sees an account and trades on it, by its text `OWNER:ACCOUNT`."""
+        return any(fnmatchcase(account, pattern) for pattern in self.accounts)
 
     def view(self, market: MarketId) -> View | None:
         """How the user sees a market; None: not at all. A mix needs every source (spec 1.7)."""

@@ -13,6 +13,7 @@ from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, Pl
 from zenithd.config.journal_settings import JournalSettings
 from zenithd.config.load import Config, inspect, inspect_readable, is_user_name, load, parse_values
 from zenithd.config.market_settings import DelayedMarketSettings, HistorySettings, MarketSettings
+from zenithd.config.order_settings import FeeSettings, OrderSettings
 from zenithd.config.reload import LiveDifference, diff_live, with_live
 from zenithd.config.sections import SectionReader, unknown_sections
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
@@ -24,12 +25,14 @@ __all__ = [
     "ConfigError",
     "DelayedMarketSettings",
     "FanoutSettings",
+    "FeeSettings",
     "HistorySettings",
     "JournalSettings",
     "LimitSettings",
     "LiveDifference",
     "LoggingSettings",
     "MarketSettings",
+    "OrderSettings",
     "PluginHostSettings",
     "PluginSettings",
     "SectionReader",

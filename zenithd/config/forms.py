@@ -18,6 +18,10 @@ from zenithd.domain.identifiers import InvalidIdentifier, MixedMarketCode, parse
 HOST_LENGTH_MAX = 253
 """Longest name of a host (RFC 1035)."""
 
+DECIMAL_LENGTH_MAX = 30
+"""Longest decimal number."""
+
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _MARKET_PATTERN = re.compile(r"[A-Za-z0-9_:+#\[\] -]*\*?[A-Za-z0-9_:+#\[\] -]*", re.ASCII)
 
 
@@ -112,9 +116,14 @@ def _password_hash(text: str, directory: Path) -> bool:
     return not text or text.startswith("$argon2id$")
 
 
+def _decimal(text: str, directory: Path) -> bool:
+    return len(text) <= DECIMAL_LENGTH_MAX and _DECIMAL.fullmatch(text) is not None
+
+
 Check = Callable[[str, Path], bool]
 
 FORMS: dict[str, tuple[Check, str, str]] = {
+    "decimal": (_decimal, "a decimal number as text", 'write for example "0.001"'),
     "host-port": (_host_port, "HOST:PORT", 'write for example "127.0.0.1:8640" or "[::1]:8640"'),
     "network": (_network, "an IP address or network", 'write for example "10.0.0.0/8"'),
     "market": (_market, "a market code", 'write for example "XSX"'),

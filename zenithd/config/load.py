@@ -29,6 +29,7 @@ from zenithd.config.forms import parse_host_port
 from zenithd.config.host_settings import LoggingSettings, PluginHostSettings, PluginSettings
 from zenithd.config.journal_settings import JournalSettings
 from zenithd.config.market_settings import HistorySettings, MarketSettings
+from zenithd.config.order_settings import OrderSettings
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.toml_lines import KeyPath, find_lines
 from zenithd.config.user_settings import AuthenticationSettings, UserSettings
@@ -53,6 +54,7 @@ class _Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     authentication: AuthenticationSettings = AuthenticationSettings()
     history: HistorySettings = HistorySettings()
     journal: JournalSettings = JournalSettings()
+    orders: OrderSettings = OrderSettings()
     plugin_host: PluginHostSettings = PluginHostSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -12,6 +12,7 @@ from zenithd.config.convert import describe, key_text, toml_text, unwrap
 from zenithd.config.host_settings import PluginSettings
 from zenithd.config.load import Config
 from zenithd.config.market_settings import DelayedMarketSettings, MarketSettings
+from zenithd.config.order_settings import OrderSettings
 from zenithd.config.reload import is_live
 from zenithd.config.user_settings import UserSettings
 
@@ -27,6 +28,7 @@ SECTIONS = (
     "authentication",
     "history",
     "journal",
+    "orders",
     "plugin_host",
     "logging",
 )
@@ -40,6 +42,7 @@ DEMONSTRATION = Config(
             loopback_only=True,
             scopes=("Zenith/Market", "Zenith/News", "Zenith/Trading", "Zenith/OrderPad"),
             broker_markets=("*",),
+            accounts=("XS:*",),
         ),
         "operator": UserSettings(
             password="operator",
@@ -48,6 +51,7 @@ DEMONSTRATION = Config(
             scopes=("Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"),
         ),
     },
+    orders=OrderSettings(demonstration_accounts=10),
     markets=MarketSettings(mixed=("XSX+XSY",), delayed=(DelayedMarketSettings(market="XSX"),)),
     plugins={
         "prodigy": PluginSettings(enabled=True),

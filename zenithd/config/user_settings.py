@@ -91,6 +91,15 @@ class UserSettings(Section, frozen=True):
         ),
     ] = ()
 
+    accounts: Annotated[
+        tuple[str, ...],
+        about(
+            'Trading accounts the user sees and trades on, as OWNER:ACCOUNT, "*" for any text: "XS:0001",'
+            ' "XS:*"; the scopes Zenith/Trading and Zenith/OrderPad are needed as well.',
+            live=True,
+        ),
+    ] = ()
+
 
 class AuthenticationSettings(Section, frozen=True):
     """Passwords and tokens."""

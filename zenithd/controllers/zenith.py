@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from zenithd.authority.access import Access
@@ -15,14 +15,24 @@ PROTOCOL = "2.0"
 """Version of the data protocol."""
 
 
+Entry = dict[str, Any]
+
+
 class ZenithController:
     """Opens ServerInfo and Feeds. There are no queries."""
 
     name = "Zenith"
 
-    def __init__(self, directory: MarketDirectory, server_name: str, version: str) -> None:
-        """Take `version` as the package has it: `0.1.0`."""
+    def __init__(
+        self,
+        directory: MarketDirectory,
+        server_name: str,
+        version: str,
+        others: Mapping[str, Callable[[], Entry]] | None = None,
+    ) -> None:
+        """Take `version` as the package has it: `0.1.0`; `others`: feeds that are no market, by name."""
         self._directory = directory
+        self._others = others or {}
         self._server_info = {
             "Name": server_name,
             "Class": "FeedProxy",
@@ -39,7 +49,8 @@ class ZenithController:
         if topic == "ServerInfo":
             return Opened("ServerInfo", None, lambda entitlement: [self._server_info])
         if topic == "Feeds":
-            visible = tuple(market.definition.id for market in self._directory.visible(access))
+            markets = (str(market.definition.id) for market in self._directory.visible(access))
+            visible = (*markets, *self._others)
             return Opened("Feeds", visible, lambda entitlement: [self._feeds(entitlement)], is_list=True)
         return Refusal((errors.OPERATION_UNKNOWN,))
 
@@ -49,8 +60,15 @@ class ZenithController:
 
     def _feeds(self, visible: Hashable) -> list[Any]:
         assert isinstance(visible, tuple), "the entitlement that open() gave"
-        markets = [self._directory.find(MarketId(market)) for market in visible]
-        return [translate.feed_entry(market) for market in markets if market is not None]
+        entries = []
+        for name in visible:
+            other = self._others.get(name)
+            market = None if other is not None else self._directory.find(MarketId(name))
+            if other is not None:
+                entries.append(other())
+            elif market is not None:
+                entries.append(translate.feed_entry(market))
+        return entries
 
 
 def four_part_version(version: str) -> str:

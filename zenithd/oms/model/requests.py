@@ -126,6 +126,7 @@ class ClientRequestUpdate(Entity, frozen=True, kw_only=True):
     text: str | None = None
     target: ClientQueue | None = None
     route: str | None = None
+    send_before: int | None = None
     is_completed: bool = False
 
 
@@ -183,4 +184,6 @@ class ClientRequestState(Entity, frozen=True, kw_only=True):
     text: str = ""
     route: str = ""
     """The feed that carries it out."""
+    send_before: int | None = None
+    """While pending: when it is no longer sent. None: it may wait for ever."""
     is_completed: bool = False

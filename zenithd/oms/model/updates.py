@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from zenithd.oms.model.accounts import Account, AccountDetails
@@ -124,10 +126,19 @@ class Adjusted(Update, frozen=True, kw_only=True, tag=1300):
 
 
 class Requested(Update, frozen=True, kw_only=True, tag=1400):
-    """A ClientRequest was taken; with the order that keeps this id for life."""
+    """A ClientRequest was taken; with the order that keeps this id for life.
+
+    What an amendment would reserve is the hub's estimate, no part of what the client asked for.
+    """
 
     request: ClientRequest
     order_id: str = ""
+    reserve_price: Decimal | None = None
+    """Of an amendment without a price; None: the order's own."""
+    additional_funds: dict[str, Decimal] = {}
+    """Of an amendment, estimated for the whole amended order; empty: those of the order."""
+    send_before: int | None = None
+    """As `ClientRequestState.send_before`."""
 
 
 class RequestUpdated(Update, frozen=True, kw_only=True, tag=1500):

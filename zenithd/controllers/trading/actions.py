@@ -1,0 +1,189 @@
+"""Placing, amending, cancelling, moving, authorising and calculating orders (zenith-websocket 3.5, 3.5.6).
+
+Whatever happens, the reply is an OrderResult: clients do not survive an Error here (6.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from zenithd.authority.access import Access
+from zenithd.controllers.interface import Answer
+from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
+from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
+from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.requests import (
+    ClientAuthority,
+    ClientRequest,
+    OrderAmend,
+    OrderCancel,
+    OrderMove,
+    OrderNew,
+    RequestBody,
+)
+from zenithd.oms.refusals import Result
+from zenithd.wire.trading.orders import result_payload
+from zenithd.wire.trading.requests import Faulty, OrderRequest, read_order_request, read_quote
+
+USER: Final = "User"
+"""Role of the authority that a request bears (platform D.2)."""
+
+MarketKnown = Callable[[str, str], bool]
+"""Whether a market lists a symbol."""
+
+
+class Rejected(Exception):
+    """It cannot be carried out; `errors` say why."""
+
+    def __init__(self, *errors: str) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+
+class Actions:
+    """Turns order requests into commands, and their outcomes into OrderResults."""
+
+    def __init__(self, desk: TradingDesk, lists: MarketKnown, new_request_id: Callable[[], str]) -> None:
+        self._desk = desk
+        self._lists = lists
+        self._new_request_id = new_request_id
+
+    async def submit(self, topic: str, data: Any, access: Access) -> Answer:
+        """PlaceOrder, AmendOrder, CancelOrder, MoveOrder and AuthoriseOrder."""
+        try:
+            request = read_order_request(topic, data)
+        except Faulty as faulty:
+            return self._refuse(faulty.result, faulty.errors, faulty.request_id)
+        try:
+            made = self._client_request(topic, request, access)
+            outcome = await self._desk.execute(Submit(made, access.user))
+        except Rejected as rejected:
+            return self._refuse(Result.REJECTED, rejected.errors, request.request_id)
+        except DeskClosed as closed:
+            return self._refuse(Result.REJECTED, (closed.code,), request.request_id)
+        return self._answer(outcome, request.request_id)
+
+    def calculate(self, topic: str, data: Any, access: Access) -> Answer:
+        """CalculateOrder: as PlaceOrder, or with an OrderID as AmendOrder; nothing is carried out."""
+        try:
+            request = read_order_request(topic, data)
+            kind = "AmendOrder" if request.order_id else "PlaceOrder"
+            outcome = self._desk.calculate(self._client_request(kind, request, access), access.user)
+        except Faulty as faulty:
+            return self._refuse(faulty.result, faulty.errors, faulty.request_id)
+        except Rejected as rejected:
+            return self._refuse(Result.REJECTED, rejected.errors, request.request_id)
+        return self._answer(outcome, request.request_id)
+
+    def quote(self, topic: str, data: Any, access: Access) -> Answer:
+        """RequestQuote: no market here takes one, which is said once the request itself is right."""
+        try:
+            request = read_quote(data)
+        except Faulty as faulty:
+            return Answer({"Result": faulty.result.value, "Errors": list(faulty.errors)})
+        errors = ["Operation"] if self._lists(request.market, request.code) else ["Symbol"]
+        return Answer({"Result": Result.REJECTED.value, "Errors": errors})
+
+    # Requests
+
+    def _client_request(self, topic: str, request: OrderRequest, access: Access) -> ClientRequest:
+        if not access.may_use_account(str(request.account)):
+            raise Rejected("Account")
+        account = request.account
+        if request.destination is not None:
+            if not access.may_use_account(str(request.destination)):
+                raise Rejected("Account")
+            account = request.destination
+        details = request.details
+        properties = dict(request.condition) | ({} if details is None else details.properties)
+        if request.route:
+            properties["Algorithm"] = request.route["Algorithm"]
+        return ClientRequest(
+            request_id=request.request_id,
+            account=account,
+            body=self._body(topic, request),
+            authorities={USER: ClientAuthority(identity=access.user)},
+            values={} if details is None else details.values,
+            properties=properties,
+        )
+
+    def _body(self, topic: str, request: OrderRequest) -> RequestBody:
+        if topic == "PlaceOrder":
+            return _new(request)
+        order = self._desk.state.order(request.account, request.order_id)
+        if order is None:
+            raise Rejected("Order")
+        if topic == "AmendOrder":
+            return _amend(request, order)
+        if topic == "CancelOrder":
+            return OrderCancel(
+                order_id=order.order_id,
+                code=order.code,
+                exchange=order.exchange,
+                side=order.side,
+                quantity=order.quantity,
+                ex_destination=order.ex_destination,
+            )
+        return OrderMove(
+            order_id=order.order_id,
+            prev_account=request.account,
+            code=order.code,
+            exchange=order.exchange,
+            side=order.side,
+            ex_destination=order.ex_destination,
+        )
+
+    # Results
+
+    def _answer(self, outcome: Outcome, request_id: str) -> Answer:
+        if isinstance(outcome, Refused):
+            return self._refuse(outcome.result, outcome.errors, outcome.request_id or request_id)
+        assert isinstance(outcome, Accepted), "gaps are a feed's"
+        answer = outcome.answer
+        assert answer is not None, "a request that is accepted has an answer"
+        return Answer(
+            result_payload(
+                Result.SUCCESS.value,
+                answer.request_id,
+                order=answer.order,
+                fees=answer.fees,
+                value=answer.value,
+            )
+        )
+
+    def _refuse(self, result: Result, errors: tuple[str, ...], request_id: str) -> Answer:
+        return Answer(result_payload(result.value, request_id or self._new_request_id(), errors=errors))
+
+
+def _new(request: OrderRequest) -> OrderNew:
+    details = request.details
+    assert details is not None, "its shape requires it"
+    return OrderNew(
+        code=details.code,
+        exchange=details.exchange,
+        side=details.side,
+        order_type=details.order_type,
+        quantity=details.quantity,
+        price=details.price,
+        lifetime=details.lifetime,
+        expiry_date=details.expiry_date,
+        ex_destination=request.route.get("Market", ""),
+    )
+
+
+def _amend(request: OrderRequest, order: OrderState) -> OrderAmend:
+    details = request.details
+    assert details is not None, "its shape requires it"
+    return OrderAmend(
+        order_id=order.order_id,
+        code=details.code,
+        exchange=details.exchange,
+        side=details.side,
+        order_type=details.order_type,
+        quantity=details.quantity,
+        price=details.price,
+        lifetime=details.lifetime,
+        expiry_date=details.expiry_date,
+        ex_destination=request.route.get("Market", ""),
+    )

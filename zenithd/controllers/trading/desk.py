@@ -1,0 +1,46 @@
+"""What the Trading controller needs of the order management system."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from zenithd.domain.market_data import FeedStatus
+from zenithd.oms.commands import Command, Outcome
+from zenithd.oms.model.requests import ClientRequest
+from zenithd.oms.state import OmsState
+
+
+class DeskClosed(Exception):
+    """Orders are not taken now, or nobody knows what came of this one. `code` is the order error (4.E).
+
+    `Retry`: nothing was done; `Submitted`: it may have been.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class TradingDesk(Protocol):
+    """The order management system at work."""
+
+    @property
+    def state(self) -> OmsState:
+        """Only to be read; what is in it may not be kept yet."""
+        ...
+
+    def feed_status(self) -> FeedStatus:
+        """Of the Trading feed."""
+        ...
+
+    async def execute(self, command: Command) -> Outcome:
+        """Carry out a command; returns once what came of it is kept.
+
+        Raises:
+            DeskClosed: it was not carried out, or nobody knows.
+        """
+        ...
+
+    def calculate(self, request: ClientRequest, user: str) -> Outcome:
+        """What would come of a request; nothing does."""
+        ...

@@ -1,0 +1,34 @@
+"""Requests that are over: what is kept of them so that a repeated one gets the same answer. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from zenithd.oms.model.entity import Entity
+from zenithd.oms.model.requests import ClientRequest, RequestStatus
+
+
+class Finished(Entity, frozen=True, kw_only=True):
+    """A request that is over."""
+
+    digest: str
+    """See `request_digest`."""
+    status: RequestStatus
+    order_id: str = ""
+    errors: tuple[str, ...] = ()
+    timestamp: int = 0
+
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def request_digest(request: ClientRequest) -> str:
+    """32 hexadecimal digits: the same for the same wish of the client.
+
+    What may differ when a request is sent again, or is added on its way, does not count: the time, who
+    brought it, the queue that holds it. The same number written otherwise (1.0 for 1) is another wish.
+    """
+    wish = (request.is_validate, request.body, request.values, request.properties, request.ids)
+    return hashlib.blake2b(_ENCODER.encode(wish), digest_size=16).hexdigest()

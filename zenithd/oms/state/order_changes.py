@@ -1,0 +1,216 @@
+"""What updates of orders and trades do to the state. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TypeVar
+
+from zenithd.oms.ledger import Booking, CashChange, booking_of, replace, taken_back, traded
+from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.entity import ZERO
+from zenithd.oms.model.events import ActionTaken, OrderChanged
+from zenithd.oms.model.orders import (
+    OrderState,
+    OrderTrade,
+    OrderTradeType,
+    OrderUpdate,
+    OrderUpdateReason,
+    OrderUpdateType,
+)
+from zenithd.oms.model.updates import OrderExpired, OrderReplaced, OrderTraded, OrderUpdated
+from zenithd.oms.reserves import RESERVE_PRICE
+from zenithd.oms.state.effects import Effects
+from zenithd.oms.state.held import Held
+from zenithd.oms.state.retention import forget_requests_of
+from zenithd.oms.state.trade_transactions import trade_transaction
+
+Value = TypeVar("Value")
+
+
+def order_updated(effects: Effects, update: OrderUpdated) -> None:
+    """Action Update."""
+    put_order(effects, _estimated(effects.state, update), update.update.previous_account)
+    effects.events.append(ActionTaken(update))
+
+
+def order_replaced(effects: Effects, update: OrderReplaced) -> None:
+    """Action Replace."""
+    put_order(effects, update.order)
+    effects.events.append(ActionTaken(update))
+
+
+def order_traded(effects: Effects, update: OrderTraded) -> None:
+    """Action Trade: the order as it is now, and what a trade, correction or cancellation books.
+
+    No trade is booked twice, however often it is told (Restate).
+    """
+    order, trade = _estimated(effects.state, update), update.trade
+    known = effects.state.booking(effects.state.order_before(order, update.update.previous_account), trade)
+    order = put_order(effects, order, update.update.previous_account)
+    effects.events.append(ActionTaken(update))
+    if known is None:
+        if trade.type is not OrderTradeType.CANCEL:
+            _book(effects, order, trade)
+    elif trade.type is not OrderTradeType.TRADE and not known.is_cancelled:
+        _change_trade(effects, order, known, trade)
+
+
+def order_expired(effects: Effects, update: OrderExpired) -> None:
+    """The order is removed."""
+    order = effects.state.order(update.account, update.order_id)
+    if order is not None:
+        drop_order(effects, order)
+
+
+def put_order(effects: Effects, order: OrderState, previous_account: Account | None = None) -> OrderState:
+    """The order is so now: held, reserved for and told. Returned as it is held.
+
+    What it executed before a move stays with the account that it was booked on. One that is to be removed at
+    once is told and gone.
+    """
+    state = effects.state
+    before = state.order_before(order, previous_account)
+    needed = state.reserved_by(before) if before is not None else ZERO
+    order = _dated(order, before, effects.time)
+    moved = before.account if before is not None and before.account != order.account else None
+    if order.remove_after == 0:
+        effects.reserve(before, needed, None)
+        if before is not None:
+            _unhold(state, before)
+        effects.events.append(OrderChanged(order, removed=True, previous=moved))
+        return order
+    if moved is not None and before is not None:
+        _carry_over(state, before, order)
+    state.orders.setdefault(order.account, {})[order.order_id] = order
+    _note_removal(state, before, order)
+    effects.reserve(before, needed, order)
+    effects.events.append(OrderChanged(order, previous=moved))
+    return order
+
+
+def drop_order(effects: Effects, order: OrderState) -> None:
+    """A held order is gone, with its reserve and its trades; what they booked stays."""
+    effects.reserve(order, effects.state.reserved_by(order), None)
+    _unhold(effects.state, order)
+    effects.events.append(OrderChanged(order, removed=True))
+
+
+def restated(order: OrderState, transform_id: str, previous_account: Account | None = None) -> OrderUpdated:
+    """The order as a transform made it, as an action."""
+    return OrderUpdated(
+        order=order,
+        update=OrderUpdate(
+            reason=OrderUpdateReason.RESTATED,
+            update_id=transform_id,
+            type=OrderUpdateType.RESTATE,
+            previous_account=previous_account,
+        ),
+    )
+
+
+def _estimated(state: Held, update: OrderUpdated | OrderTraded) -> OrderState:
+    """The order with what the hub estimated of it, where its exchange says nothing of that.
+
+    Once an amendment is carried out (the order names it), with what was estimated for the amended order.
+    """
+    order = update.order
+    if order.additional_funds and (order.price is not None or RESERVE_PRICE in order.values):
+        return order
+    before = state.order_before(order, update.update.previous_account)
+    if before is None:
+        return order
+    price, funds = before.values.get(RESERVE_PRICE), before.additional_funds
+    if order.request_id != before.request_id:
+        amendment = state.amendments.get((before.account, order.order_id), {}).get(order.request_id)
+        if amendment is not None:
+            price = price if amendment.reserve_price is None else amendment.reserve_price
+            funds = amendment.additional_funds or funds
+    values = order.values
+    if order.price is None and price is not None:
+        values = {RESERVE_PRICE: price} | values
+    return replace(order, values=values, additional_funds=order.additional_funds or funds)
+
+
+def _dated(order: OrderState, before: OrderState | None, time: int) -> OrderState:
+    """With the times that its source left to us."""
+    created = order.created or (before.created if before is not None else 0) or time
+    timestamp = order.timestamp or time
+    if created == order.created and timestamp == order.timestamp:
+        return order
+    return replace(order, created=created, timestamp=timestamp)
+
+
+def _note_removal(state: Held, before: OrderState | None, order: OrderState) -> None:
+    time = order.remove_after
+    if time is None:
+        return
+    if before is None or before.remove_after != time or before.account != order.account:
+        heapq.heappush(state.removals, (time, order.account, order.order_id))
+
+
+def _carry_over(state: Held, before: OrderState, order: OrderState) -> None:
+    """Take what belongs to an order to its new account."""
+    old, new, order_id = before.account, order.account, order.order_id
+    _pop(state.orders, old, order_id)
+    trades = _pop(state.trades, old, order_id)
+    if trades:
+        state.trades.setdefault(new, {})[order_id] = trades
+    requests = state.requests_of_order.pop((old, order_id), None)
+    if requests:
+        state.requests_of_order.setdefault((new, order_id), {}).update(requests)
+
+
+def _unhold(state: Held, order: OrderState) -> None:
+    _pop(state.orders, order.account, order.order_id)
+    _pop(state.trades, order.account, order.order_id)
+    forget_requests_of(state, order.account, order.order_id)
+
+
+def _pop(by_account: dict[Account, dict[str, Value]], account: Account, key: str) -> Value | None:
+    """Take an entry out, and the account's dictionary when it was the last."""
+    held = by_account.get(account)
+    if held is None:
+        return None
+    value = held.pop(key, None)
+    if not held:
+        del by_account[account]
+    return value
+
+
+def _book(effects: Effects, order: OrderState, trade: OrderTrade) -> None:
+    state = effects.state
+    position = state.holding(order.account, order.exchange, order.code)
+    booking = booking_of(order, trade, position)
+    effects.put_assets(traded(position, booking))
+    effects.change_cash(booking.account, booking.currency, CashChange(unbooked=booking.money))
+    _keep(state, order, booking)
+    effects.tell_transaction(trade_transaction(effects, order, booking))
+
+
+def _change_trade(effects: Effects, order: OrderState, known: Booking, trade: OrderTrade) -> None:
+    """Take the trade back; for a correction book it again with its new figures, where it was booked."""
+    state = effects.state
+    position = taken_back(state.holding(known.account, known.exchange, known.code), known)
+    change = -known.money
+    effects.tell_transaction(trade_transaction(effects, order, known, trade.type, taken_back=True))
+    booking = replace(known, is_cancelled=True)
+    if trade.type is OrderTradeType.CORRECTION:
+        booking = replace(
+            known,
+            trade=trade,
+            average_before=position.average_price,
+            currency_before=position.currency,
+        )
+        position = traded(position, booking)
+        change += booking.money
+        effects.tell_transaction(trade_transaction(effects, order, booking, trade.type))
+    effects.put_assets(position)
+    effects.change_cash(known.account, known.currency, CashChange(unbooked=change))
+    _keep(state, order, booking)
+
+
+def _keep(state: Held, order: OrderState, booking: Booking) -> None:
+    """For as long as its order is held."""
+    if order.remove_after != 0:
+        trades = state.trades.setdefault(order.account, {}).setdefault(order.order_id, {})
+        trades[booking.trade.trade_id] = booking

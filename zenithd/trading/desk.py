@@ -1,0 +1,335 @@
+"""The one task that owns the orders: a command at a time, kept before anybody is told of it.
+
+Commands that come while a commit runs are carried out together afterwards and share the next one. The state
+is ahead of the journal meanwhile; when a commit fails it is of no use any more and is made again from what
+was kept. Orders are refused until then, and nobody is told that something failed which may have been kept:
+those who wait learn that nobody knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+import trio
+
+from zenithd.controllers.trading.desk import DeskClosed
+from zenithd.domain.market_data import FeedStatus
+from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send
+from zenithd.oms.model.events import ViewEvent
+from zenithd.oms.model.requests import ClientRequest
+from zenithd.oms.model.updates import decode_updates, encode_updates
+from zenithd.oms.oms import Oms
+from zenithd.oms.state import OmsState
+from zenithd.oms.turn import Surroundings
+from zenithd.plugin.journal import JournalFeed, JournalUnavailable
+
+NANOSECONDS = 1_000_000_000
+RETRY = "Retry"
+"""Order error (4.E): nothing was done, it may be tried again."""
+SUBMITTED = "Submitted"
+"""Order error (4.E): it may have been done."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked at what is due, besides when it is: wall clocks jump."""
+REPLAY_STEP = 64
+"""Records applied at a start before giving way."""
+CLOSE_SECONDS_MAX = 5.0
+"""How long keeping the state at the end may take."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of the order task."""
+
+    commands_waiting_max: int = 10_000
+    """Commands that wait; a client's that comes beyond is told to try again."""
+    commands_together_max: int = 256
+    """Carried out before they are committed together."""
+    checkpoint_records: int = 20_000
+    """Records after which the state is kept, so that a restart need not replay more."""
+    restore_retry_seconds: float = 1.0
+    """Between attempts to make the state again while the journal refuses."""
+
+
+class Listener(Protocol):
+    """Who is told what was kept; must not block."""
+
+    def begin(self) -> None:
+        """The state was made anew: what was told before may not be all there is."""
+        ...
+
+    def publish(self, events: Iterable[ViewEvent]) -> None:
+        """What some updates changed, in their order."""
+        ...
+
+    def feed_status(self) -> None:
+        """Orders are taken from now on, or no longer."""
+        ...
+
+
+class _Waiting:
+    """A command that waits, and what came of it."""
+
+    __slots__ = ("command", "done", "error", "outcome", "then")
+
+    def __init__(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+        self.command = command
+        self.then = then
+        self.done = trio.Event()
+        self.outcome: Outcome | None = None
+        self.error = RETRY
+
+
+class OrderDesk:
+    """Owns the orders. `run` until cancelled; everything else from anywhere on the loop.
+
+    Attributes:
+        listeners: told after the commit, in this order.
+        deliver: gives a feed a request, or asks it what became of one; must not block.
+        settled: called when everything that was kept together has been told.
+    """
+
+    def __init__(
+        self,
+        feed: JournalFeed,
+        around: Surroundings,
+        now: Callable[[], int],
+        settings: DeskSettings | None = None,
+    ) -> None:
+        self.listeners: list[Listener] = []
+        self.deliver: Callable[[Send | Inquire], None] = _lost
+        self.settled: Callable[[], None] = _settled
+        self._feed = feed
+        self._around = around
+        self._now = now
+        self._settings = settings or DeskSettings()
+        self._oms = Oms(around)
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = trio.Event()
+        self._left = trio.Event()
+        """Set when there is room again."""
+        self._serving = False
+        self._refusal = "the orders have not been read yet"
+        self._sequence = 0
+        self._kept_sequence = 0
+        self._changed = trio.Event()
+        """Set when something may have become due sooner."""
+
+    @property
+    def state(self) -> OmsState:
+        """Only to be read."""
+        return self._oms.state
+
+    @property
+    def refusal(self) -> str:
+        """Why orders are not taken; empty if they are."""
+        return "" if self._serving else self._refusal
+
+    def feed_status(self) -> FeedStatus:
+        """Of the Trading feed."""
+        return FeedStatus.ACTIVE if self._serving else FeedStatus.IMPAIRED
+
+    def calculate(self, request: ClientRequest, user: str) -> Outcome:
+        """What would come of a request; nothing does."""
+        return self._oms.calculate(request, user, self._now())
+
+    async def execute(self, command: Command) -> Outcome:
+        """Carry out a command; returns once what came of it is kept and told.
+
+        Raises:
+            DeskClosed: it was not carried out (`Retry`), or nobody knows (`Submitted`).
+        """
+        if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
+            raise DeskClosed(RETRY)
+        waiting = _Waiting(command)
+        self._put(waiting)
+        await waiting.done.wait()
+        if waiting.outcome is None:
+            raise DeskClosed(waiting.error)
+        return waiting.outcome
+
+    def post(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+        """Carry out a command of a feed, in the order in which they are given.
+
+        `then` is called with what came of it once that is kept and told; with None if the state had to be
+        made anew. Whoever posts much waits for `wait_room` in between.
+        """
+        if self._serving:
+            self._put(_Waiting(command, then))
+        elif then is not None:
+            then(None)
+
+    async def wait_room(self) -> None:
+        """Return when not too much waits."""
+        while len(self._waiting) >= self._settings.commands_waiting_max:
+            await self._left.wait()
+
+    def _put(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Carry out commands until cancelled; begin again from the journal when a commit failed."""
+        try:
+            while True:
+                await self._restore()
+                with contextlib.suppress(JournalUnavailable):
+                    await self._serve()
+        finally:
+            self._stop("the daemon ends")
+
+    # From the journal
+
+    async def _restore(self) -> None:
+        """Make the state from what was kept; waits for a journal that refuses."""
+        while True:
+            try:
+                await self._read()
+                break
+            except JournalUnavailable as error:
+                self._refusal = str(error)
+                log.warning("orders cannot be read", reason=str(error))
+                await trio.sleep(self._settings.restore_retry_seconds)
+        self._serving = True
+
+    async def _read(self) -> None:
+        kept = await self._feed.kept_state()
+        oms = Oms(self._around) if kept is None else Oms.restore(kept.state, self._around)
+        self._sequence = self._kept_sequence = 0 if kept is None else kept.sequence
+        applied = 0
+        async for sequence, body in self._feed.read(self._sequence + 1):
+            for update in decode_updates(body):
+                oms.apply(update)
+            self._sequence = sequence
+            applied += 1
+            if applied % REPLAY_STEP == 0:
+                await trio.lowlevel.checkpoint()
+        self._oms = oms
+
+    # At work
+
+    async def _serve(self) -> None:
+        """Carry out commands; ends by JournalUnavailable, the state is of no use then.
+
+        Raises:
+            JournalUnavailable: a commit failed.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._carry_out([_Waiting(Restarted())])
+                for listener in self.listeners:
+                    listener.begin()
+                    listener.feed_status()
+                nursery.start_soon(self._keep_time, name="orders: what is due")
+                try:
+                    while True:
+                        await self._carry_out(await self._take())
+                except trio.Cancelled:
+                    with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
+                        await self._keep()
+                    raise
+                finally:
+                    nursery.cancel_scope.cancel()
+        except* JournalUnavailable as group:
+            reason = str(group.exceptions[0])
+            log.warning("orders are refused: the journal failed", reason=reason)
+            self._stop(reason)
+            raise JournalUnavailable(reason) from None
+
+    async def _take(self) -> list[_Waiting]:
+        while not self._waiting:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        waiting = self._waiting
+        taken = [waiting.popleft() for _ in range(min(len(waiting), self._settings.commands_together_max))]
+        if self._left.statistics().tasks_waiting:
+            self._left.set()
+            self._left = trio.Event()
+        return taken
+
+    async def _carry_out(self, taken: Sequence[_Waiting]) -> None:
+        bodies: list[bytes] = []
+        events: list[ViewEvent] = []
+        outcomes: list[Outcome] = []
+        oms = self._oms
+        try:
+            for waiting in taken:
+                outcome = oms.handle(waiting.command, self._now())
+                outcomes.append(outcome)
+                if isinstance(outcome, Accepted) and outcome.kept:
+                    for kept in outcome.kept:
+                        events += oms.apply(kept)
+                    bodies.append(encode_updates(list(outcome.kept)))
+            if bodies:
+                for waiting in taken:
+                    waiting.error = SUBMITTED
+                self._sequence = await self._feed.append(bodies)
+            for waiting, outcome in zip(taken, outcomes, strict=True):
+                waiting.outcome = outcome  # an answer is given for what is kept, and for nothing else
+        finally:
+            for waiting in taken:
+                waiting.done.set()
+        self._tell(events, outcomes)
+        for waiting, outcome in zip(taken, outcomes, strict=True):
+            if waiting.then is not None:
+                waiting.then(outcome)
+        self.settled()
+        if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
+            await self._keep()
+
+    def _tell(self, events: list[ViewEvent], outcomes: Sequence[Outcome]) -> None:
+        if events:
+            for listener in self.listeners:
+                listener.publish(events)
+            self._changed.set()
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted):
+                for send in outcome.sends:
+                    self.deliver(send)
+
+    async def _keep(self) -> None:
+        """Keep the state, so that the next start is quick."""
+        if self._sequence > self._kept_sequence:
+            await self._feed.keep_state(self._sequence, self._oms.checkpoint())
+            self._kept_sequence = self._sequence
+
+    async def _keep_time(self) -> None:
+        """Have done what falls due."""
+        while True:
+            self._changed = trio.Event()
+            due = self._oms.next_due()
+            seconds = LOOK_SECONDS if due is None else (due - self._now()) / NANOSECONDS
+            with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
+                await self._changed.wait()
+            for command in self._oms.due(self._now()):
+                self.post(command)
+            await self.wait_room()
+
+    def _stop(self, reason: str) -> None:
+        """Who waits is told to try again; those whose commands were being kept, that nobody knows."""
+        self._refusal = reason
+        if self._serving:
+            self._serving = False
+            for listener in self.listeners:
+                listener.feed_status()
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            each.done.set()
+            if each.then is not None:
+                each.then(None)
+        self._left.set()
+        self._left = trio.Event()
+
+
+def _lost(send: Send | Inquire) -> None:
+    """No feed is connected yet: whoever connects asks for what waits."""
+
+
+def _settled() -> None:
+    """Nobody waits for it."""

@@ -1,0 +1,238 @@
+"""The feeds at work: connections of adapters on one side, the order task on the other (platform A.9).
+
+What an adapter sends is taken by its hub, given to the order task in the same order, and acknowledged once it
+is kept. What clients ask for goes the other way. A hub's decisions are pure (`zenithd.oms.feeds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+
+from zenithd.oms.commands import Command, FeedAnswer, FeedStatus, FeedUpdate, Gap, Inquire, Outcome, Send
+from zenithd.oms.evidence import Evidence, ask_for_request, evidence_of, question_of
+from zenithd.oms.feeds import (
+    Answered,
+    Complaint,
+    Configured,
+    Connection,
+    FeedHub,
+    HubOutput,
+    QueryAnswered,
+    StatusTold,
+    Submitted,
+    ToAdapter,
+    Unanswered,
+)
+from zenithd.oms.model.events import ViewEvent
+from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
+from zenithd.oms.streaming import FeedEvent, FeedRequest
+from zenithd.plugin.feeds import AdapterFeed, FeedLost, supply
+from zenithd.trading.desk import OrderDesk
+
+INCOMING_MAX = 1_000
+"""Messages of one adapter that wait before it waits too."""
+
+OUTGOING_MAX = 10_000
+"""Messages that wait for one adapter before it counts as gone."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class InProcessPort:
+    """A connection of an adapter in this process; implements `zenithd.plugin.feeds.FeedPort`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.to_hub: trio.MemorySendChannel[FeedRequest]
+        self.incoming: trio.MemoryReceiveChannel[FeedRequest]
+        self.to_hub, self.incoming = trio.open_memory_channel(INCOMING_MAX)
+        self.outgoing: trio.MemorySendChannel[FeedEvent]
+        self.from_hub: trio.MemoryReceiveChannel[FeedEvent]
+        self.outgoing, self.from_hub = trio.open_memory_channel(OUTGOING_MAX)
+
+    async def send(self, message: FeedRequest) -> None:
+        """Hand a message over.
+
+        Raises:
+            FeedLost: the connection is gone.
+        """
+        try:
+            await self.to_hub.send(message)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise FeedLost from None
+
+    async def receive(self) -> FeedEvent:
+        """The next message.
+
+        Raises:
+            FeedLost: the connection is gone.
+        """
+        try:
+            return await self.from_hub.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise FeedLost from None
+
+    def close(self) -> None:
+        """End it from the hub's side."""
+        self.incoming.close()
+        self.outgoing.close()
+
+
+class Feeds:
+    """All feeds, by name. A listener of the order task, so that hubs wait while nothing can be kept."""
+
+    def __init__(self, desk: OrderDesk, now: Callable[[], int]) -> None:
+        self._desk = desk
+        self._now = now
+        self._hubs: dict[str, FeedHub] = {}
+        self._ports: dict[Connection, InProcessPort] = {}
+        self._connections = 0
+        self._kept: dict[str, int] = {}
+        """Sequences that were kept and not acknowledged yet."""
+        desk.deliver = self.deliver
+        desk.settled = self._acknowledge
+        desk.listeners.append(self)
+
+    @asynccontextmanager
+    async def supply(self, feed_id: str, last: int = 0) -> AsyncIterator[AdapterFeed]:
+        """A feed as an adapter of this process supplies it."""
+        self._connections += 1
+        port = self._ports[self._connections] = InProcessPort(self._connections)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen, feed_id, port, name=f"feed {feed_id}: hub")
+                async with supply(port, feed_id, last) as feed:
+                    yield feed
+                nursery.cancel_scope.cancel()
+        finally:
+            del self._ports[port.connection]
+            port.close()
+            hub = self._hubs.get(feed_id)
+            if hub is not None:
+                self._perform(hub, hub.lost(port.connection, self._now()))
+
+    async def _listen(self, feed_id: str, port: InProcessPort) -> None:
+        """Take what an adapter sends, in its order; it waits while the order task is behind."""
+        async for message in port.incoming:
+            hub = self._hub(feed_id)
+            self._perform(hub, hub.received(port.connection, message, self._now()))
+            await self._desk.wait_room()
+
+    def _hub(self, feed_id: str) -> FeedHub:
+        hub = self._hubs.get(feed_id)
+        if hub is None:
+            hub = self._hubs[feed_id] = FeedHub(feed_id, self._desk.state.positions.get(feed_id, 0))
+            if self._desk.refusal:
+                self._perform(hub, hub.hold())
+        return hub
+
+    # From the order task
+
+    def deliver(self, send: Send | Inquire) -> None:
+        """Give a feed a request, or ask it what became of one."""
+        hub = self._hubs.get(send.feed)
+        if hub is None or not hub.is_online:
+            if isinstance(send, Send):  # it went while the request was being kept: nothing was sent
+                self._post(FeedAnswer(send.feed, _update(send.request, RequestStatus.PENDING)))
+            return
+        if isinstance(send, Send):
+            order_id = "" if send.order is None else send.order.order_id
+            self._perform(hub, hub.request(send.request, order_id))
+        else:
+            self._perform(hub, hub.query(ask_for_request(send.request)))
+
+    def begin(self) -> None:
+        """The state was made anew: what was taken and is not in it has to be said again."""
+        for feed_id, hub in self._hubs.items():
+            kept = self._desk.state.positions.get(feed_id, 0)
+            self._perform(hub, hub.fell_back(kept, self._now()))
+            self._post(FeedStatus(hub.details))
+
+    def publish(self, events: Iterable[ViewEvent]) -> None:
+        """Adapters are told by `settled`."""
+
+    def feed_status(self) -> None:
+        """Nothing can be kept now, or it can again."""
+        for hub in self._hubs.values():
+            self._perform(hub, hub.hold() if self._desk.refusal else hub.release())
+
+    def _taken(self, feed_id: str, sequence: int, outcome: Outcome | None) -> None:
+        """The order task has kept an update of a feed, or wants an earlier one first."""
+        hub = self._hubs[feed_id]
+        if isinstance(outcome, Gap):
+            self._perform(hub, hub.fell_back(outcome.last, self._now()))
+        elif outcome is not None:
+            self._kept[feed_id] = max(sequence, self._kept.get(feed_id, 0))
+
+    def _acknowledge(self) -> None:
+        """Tell adapters how far they need not remember; once for all updates that were kept together."""
+        kept, self._kept = self._kept, {}
+        for feed_id, sequence in kept.items():
+            hub = self._hubs[feed_id]
+            if sequence <= hub.last:
+                self._perform(hub, hub.kept(sequence, self._now()))
+
+    # What hubs decide
+
+    def _perform(self, hub: FeedHub, outputs: Iterable[HubOutput]) -> None:
+        for output in outputs:
+            match output:
+                case ToAdapter(connection, event):
+                    self._transmit(hub, connection, event)
+                case Submitted(sequence, update):
+                    then = partial(self._taken, hub.feed_id, sequence)
+                    self._post(FeedUpdate(hub.feed_id, sequence, update), then)
+                case Answered(request, response):
+                    told = _update(request, response.status, response.errors)
+                    self._post(FeedAnswer(hub.feed_id, told))
+                case QueryAnswered(query, response):
+                    question = question_of(query)
+                    if question is not None and evidence_of(response) is Evidence.NEVER_RECEIVED:
+                        told = ClientRequestUpdate(
+                            request_id=question.request_id,
+                            account=question.account,
+                            status=RequestStatus.PENDING,
+                        )
+                        self._post(FeedAnswer(hub.feed_id, told))
+                case StatusTold(details):
+                    self._post(FeedStatus(details))
+                case Complaint(connection, errors, is_fatal):
+                    self._complain(hub, connection, errors, is_fatal=is_fatal)
+                case Unanswered() | Configured():
+                    pass  # the status that is told with it says what follows; a description changes nothing
+
+    def _post(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+        self._desk.post(command, then)
+
+    def _transmit(self, hub: FeedHub, connection: Connection, event: FeedEvent) -> None:
+        port = self._ports.get(connection)
+        if port is None:
+            return
+        try:
+            port.outgoing.send_nowait(event)
+        except trio.WouldBlock:
+            log.warning("an adapter does not read its feed", feed=hub.feed_id)
+            port.close()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it is on its way out; `lost` follows
+
+    def _complain(
+        self, hub: FeedHub, connection: Connection, errors: tuple[str, ...], *, is_fatal: bool
+    ) -> None:
+        log.warning("an adapter broke the protocol of its feed", feed=hub.feed_id, errors=errors)
+        port = self._ports.get(connection)
+        if is_fatal and port is not None:
+            port.close()
+
+
+def _update(
+    request: ClientRequest, status: RequestStatus, errors: tuple[str, ...] = ()
+) -> ClientRequestUpdate:
+    return ClientRequestUpdate(
+        request_id=request.request_id, account=request.account, status=status, errors=errors
+    )
