@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -202,7 +203,7 @@ class Daemon:
             PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
             pass_all,
             self.clock.now,
-            random.SystemRandom(),
+            random.Random(secrets.randbits(256)),
         )
 
     def _report_adapter(self, brought: Brought[Adapter[Any]], status: SourceStatus) -> None:
