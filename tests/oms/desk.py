@@ -276,7 +276,7 @@ class Desk:
             sequence = self.sequence = self.sequence + 1
         return self.do(FeedUpdate(FEED, sequence, update))
 
-    def amend(self, order_id: str, request_id: str = "A1", **changes: Any) -> Outcome:
+    def amend(self, order_id: str, /, request_id: str = "A1", **changes: Any) -> Outcome:
         return self.submit(amendment(self.order(order_id), request_id, **changes))
 
     def cancel(self, order_id: str, request_id: str = "C1") -> Outcome:
