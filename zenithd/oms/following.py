@@ -211,6 +211,9 @@ def _not_received(
 
     At once after the question what became of it; later if the feed gave it back, which it may do again.
     """
+    if order is not None and order.is_completed and not isinstance(state.request.body, OrderNew):
+        turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
+        return
     if state.send_before is not None and turn.now >= state.send_before:
         expire(turn, state, order)
         return
