@@ -15,7 +15,7 @@ from typing import Any
 
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account
-from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdateType
+from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdate, OrderUpdateType
 from zenithd.oms.model.requests import ClientQueueReplace, OrderAmend
 from zenithd.oms.model.transactions import SettlementStatus, TransactionDetails
 from zenithd.oms.model.transforms import (
@@ -38,8 +38,11 @@ def check(update: u.AnyUpdate, state: Held) -> Reason:
 
 def _order_updated(update: u.OrderUpdated, state: Held) -> Reason:
     order, previous_account = update.order, update.update.previous_account
-    return _moved(order, previous_account, state) or _order(
-        order, state.order_before(order, previous_account)
+    before = state.order_before(order, previous_account)
+    return (
+        _moved(order, previous_account, state)
+        or _order(order, before)
+        or _said_again(order, update.update, before, state)
     )
 
 
@@ -55,6 +58,15 @@ def _moved(order: OrderState, previous_account: Account | None, state: Held) -> 
     if state.order(previous_account, order.order_id) is None:
         return None  # said again: it is where it was to go
     return f"Order.OrderID: {order.account} has another order {order.order_id}"
+
+
+def _said_again(order: OrderState, said: OrderUpdate, before: OrderState | None, state: Held) -> Reason:
+    """Of an order that was removed nothing is news; what it traded would be booked a second time."""
+    if said.type is not OrderUpdateType.RESTATE or before is not None:
+        return None
+    if order.order_id in state.removed.get(order.account, ()):
+        return f"Order.OrderID: {order.order_id} was removed"
+    return None
 
 
 def _order(order: OrderState, before: OrderState | None) -> Reason:
@@ -99,6 +111,9 @@ def _order_traded(update: u.OrderTraded, state: Held) -> Reason:
     order, trade = update.order, update.trade
     before = state.order_before(order, update.update.previous_account)
     reason = _moved(order, update.update.previous_account, state) or _order(order, before) or _trade(trade)
+    if reason is not None:
+        return reason
+    reason = _said_again(order, update.update, before, state)
     if reason is not None:
         return reason
     known = state.booking(before, trade)
