@@ -140,10 +140,18 @@ class Floor:
         return sorted(keeper.market.model.definition.code for keeper in self)
 
     async def create(self, design: str, command: CreateMarket) -> Refused | None:
-        """Found a market while the exchange is at work, show it and have it at work too."""
+        """Found a market while the exchange is at work, show it and have it at work too.
+
+        Who asks may go away meanwhile: a market that was founded is set to work all the same.
+
+        Raises:
+            JournalUnavailable: nothing was founded, or the market comes with the next start.
+        """
         assert self._nursery is not None, "the exchange is at work"
         async with self._codes:
-            return await self._create(design, command, self._nursery)
+            with trio.CancelScope(shield=True):
+                outcome = await self._create(design, command, self._nursery)
+        return outcome
 
     async def rename(self, keeper: Keeper, command: RenameMarket) -> list[Event] | Refused:
         """Give a market another code."""

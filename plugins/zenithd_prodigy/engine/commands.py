@@ -115,7 +115,11 @@ class RunPhase(_Command, frozen=True, kw_only=True, gc=False, tag="RunPhase"):
 
 
 class SetTimetable(_Command, frozen=True, kw_only=True, gc=False, tag="SetTimetable"):
-    """Give the market a timetable, from now on; None: operators change its phases."""
+    """Give the market a timetable, from now on; None: operators change its phases.
+
+    What the old one has due is done first. If by the new one today's trading day has begun and not ended, the
+    market is in it.
+    """
 
     timetable: Timetable | None
 
@@ -162,8 +166,11 @@ class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMar
 
 
 class ListSymbol(_Command, frozen=True, kw_only=True, tag="ListSymbol"):
-    """List a new symbol. Its trades have ids from `first_trade_id` on, or higher ones: an id that was used under
-    a code of the market before does not come again."""
+    """List a new symbol.
+
+    Its trades have ids from `first_trade_id` on, or higher ones: an id that was used under a code of the
+    market before does not come again.
+    """
 
     definition: SymbolDefinition
     status: Status | None = None
