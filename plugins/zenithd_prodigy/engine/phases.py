@@ -31,7 +31,7 @@ from zenithd_prodigy.model.model import StandardModel
 from zenithd_prodigy.model.orders import CloseReason, Order, TimeInForce
 from zenithd_prodigy.model.statuses import STATUS_TABLE, Matching, Status
 from zenithd_prodigy.timetable.due import Place, Transition, due, next_due, place_at
-from zenithd_prodigy.timetable.plan import PhaseKind, Timetable
+from zenithd_prodigy.timetable.plan import PhaseKind, Timetable, excess
 
 
 def set_status(model: StandardModel, command: SetStatus, now: int) -> list[Event] | Refused:
@@ -89,6 +89,9 @@ def set_timetable(model: StandardModel, command: SetTimetable, now: int) -> list
     But what the old one has due and has not done yet is done, and the market is in the trading day in which
     the new one has it: else orders for the day would outlive it.
     """
+    refused = None if command.timetable is None else excess(command.timetable)
+    if refused is not None:
+        return Refused(Reason.TIMETABLE, refused)
     events: list[Event] = []
     command_id = command.command_id
     if model.timetable is not None and model.place is not None:

@@ -19,6 +19,7 @@ from zenithd_prodigy.timetable.plan import (
     Phase,
     PhaseKind,
     Timetable,
+    is_time_zone,
     round_the_clock,
 )
 
@@ -240,3 +241,17 @@ def test_what_is_due_is_done_before_the_timetable_is_another() -> None:
     assert play.model.status is Status.OPEN
     assert play.model.place == Place(MONDAY, 4)
     assert play.refuses(c.SetTimetable(market="M", timetable=None, command_id="holiday")) is not None
+
+
+def test_timetables_that_are_refused() -> None:
+    """A journal may hold them: so they can be followed, and are not taken from anybody."""
+    assert not any(map(is_time_zone, ("localtime", "right/UTC", "Mars/Base", "", "..", "a\0b")))
+    play = Playground()
+    days = {date.fromordinal(MONDAY.toordinal() + day): "" for day in range(10_001)}
+    for wrong in (
+        Timetable(time_zone="UTC", plans={str(n): () for n in range(101)}, weekdays=(None,) * 7),
+        Timetable(time_zone="UTC", plans={"n" * 201: ()}, weekdays=(None,) * 7),
+        Timetable(time_zone="UTC", plans={}, weekdays=(None,) * 7, holidays={MONDAY: "n" * 201}),
+        Timetable(time_zone="UTC", plans={}, weekdays=(None,) * 7, holidays=days),
+    ):
+        assert play.refuses(c.SetTimetable(market="M", timetable=wrong)) is Reason.TIMETABLE
