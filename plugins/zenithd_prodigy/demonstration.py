@@ -26,7 +26,6 @@ from zenithd_prodigy.listings import (
     market_definition,
 )
 from zenithd_prodigy.model.definitions import CLOSE_REFERENCE, Entity, MarketSettings, SymbolDefinition
-from zenithd_prodigy.model.orders import ORDER_NUMBER_BITS
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.participants import BUSY, PARTICIPANTS, QUIET, FlowStyle, InstrumentFlow
@@ -41,6 +40,11 @@ that the best prices of both, mixed, seldom cross."""
 
 MARKET_NUMBER_BITS = 50
 """Order numbers of the second market differ from the first one's in this bit: both stand in mixed books."""
+
+
+ORDER_NUMBER_BITS = 16
+"""A market's order numbers begin at the second of its founding shifted by so many bits: above those that an
+earlier life of it can have used."""
 
 
 class DemonstrationMarket(msgspec.Struct, frozen=True):

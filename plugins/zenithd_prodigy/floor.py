@@ -20,9 +20,8 @@ from zenithd.plugin import MarketSourceContext
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.commands import CreateMarket, RenameMarket
 from zenithd_prodigy.engine.refusals import Reason, Refused
-from zenithd_prodigy.keeper import NANOSECONDS, Declared, Keeper, KeeperSettings, Told
+from zenithd_prodigy.keeper import Declared, Keeper, KeeperSettings, Told
 from zenithd_prodigy.model.events import Event
-from zenithd_prodigy.model.orders import ORDER_NUMBER_BITS
 
 REGISTER = "register"
 DESIGNS: Mapping[str, MarketDesign] = {STANDARD.name: STANDARD}
@@ -163,7 +162,6 @@ class Floor:
     async def _create(self, design: str, command: CreateMarket, nursery: trio.Nursery) -> Refused | None:
         if self.find(command.market) is not None:
             return Refused(Reason.MARKET_EXISTS)
-        command = self._above_what_was_used(command)
         trial = self._designs[design].engine(self._designs[design].new_model())
         outcome = trial.handle(command, self._context.clock.now())
         if isinstance(outcome, Refused):
@@ -173,17 +171,6 @@ class Floor:
         self.start(keeper, nursery)
         self.open_to_all(keeper)
         return None
-
-    def _above_what_was_used(self, command: CreateMarket) -> CreateMarket:
-        """The code may have been another market's, which was removed or renamed: ids do not come again."""
-        models = [keeper.market.model for keeper in self._keepers.values()]
-        gone = [model.next_order for model in models if not model.exists]
-        second = self._context.clock.now() // NANOSECONDS
-        return msgspec.structs.replace(
-            command,
-            first_order=max([command.first_order, second << ORDER_NUMBER_BITS, *gone]),
-            first_trade_id=max([command.first_trade_id, *(model.next_trade_id for model in models)]),
-        )
 
     def start(self, keeper: Keeper, nursery: trio.Nursery) -> None:
         """Have a market at work from here on; when it stops, the source stops."""

@@ -135,7 +135,7 @@ class EndTradingDay(_Command, frozen=True, kw_only=True, gc=False, tag="EndTradi
 
 
 class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
-    """Create the market. `first_order` and `first_trade_id` are above what it used in an earlier life."""
+    """Create the market. `first_order` is above every order number that it used in an earlier life."""
 
     name: str = ""
     time_zone: str = "UTC"
@@ -143,7 +143,6 @@ class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
     status: Status = Status.CLOSED
     settings: MarketSettings = MarketSettings()
     first_order: int = 1
-    first_trade_id: int = 1
 
 
 class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):
@@ -166,11 +165,7 @@ class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMar
 
 
 class ListSymbol(_Command, frozen=True, kw_only=True, tag="ListSymbol"):
-    """List a new symbol.
-
-    Its trades have ids from `first_trade_id` on, or higher ones: an id that was used under a code of the
-    market before does not come again.
-    """
+    """List a new symbol."""
 
     definition: SymbolDefinition
     status: Status | None = None

@@ -70,7 +70,6 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     next_order: int
     next_symbol_number: int
     command_ids: Memory
-    free_trade_id: int = 1
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -112,7 +111,6 @@ def capture(state: MarketState) -> Checkpoint:
         day_ended=state.day_ended,
         next_order=state.next_order,
         next_symbol_number=state.next_symbol_number,
-        free_trade_id=state.free_trade_id,
         command_ids=Memory(list(state.command_ids.current.items()), list(state.command_ids.previous.items())),
     )
 
@@ -132,7 +130,6 @@ def restore_into(state: MarketState, checkpoint: Checkpoint) -> None:
     state.day_ended = checkpoint.day_ended
     state.next_order = checkpoint.next_order
     state.next_symbol_number = checkpoint.next_symbol_number
-    state.free_trade_id = checkpoint.free_trade_id
     state.command_ids = Recent(checkpoint.definition.settings.command_ids_kept)
     state.command_ids.current = dict(checkpoint.command_ids.current)
     state.command_ids.previous = dict(checkpoint.command_ids.previous)

@@ -205,8 +205,6 @@ class MarketCreated(msgspec.Struct, frozen=True, array_like=True, tag="MC"):
     first_order: int = 1
     """Orders are numbered from here: above every number that the market used before."""
     command_id: str = ""
-    first_trade_id: int = 1
-    """No trade of it has a lower id."""
 
 
 class MarketChanged(msgspec.Struct, frozen=True, array_like=True, tag="MD"):

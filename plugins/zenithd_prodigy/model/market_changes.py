@@ -39,7 +39,6 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
     state.definition = event.definition
     state.status = event.status
     state.next_order = event.first_order
-    state.free_trade_id = event.first_trade_id
     state.command_ids.kept = event.definition.settings.command_ids_kept
     _remember(state, event.command_id)
 
@@ -113,13 +112,8 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
 
 
 def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
-    """Another definition, perhaps with another code.
-
-    A code may have belonged to another symbol before: trades told under it get ids above all that were used.
-    """
+    """Another definition, perhaps with another code."""
     symbol = state.symbols.pop(event.symbol)
-    if event.definition.code != event.symbol:
-        symbol.next_trade_id = state.free_trade_id = max(state.free_trade_id, symbol.next_trade_id)
     symbol.definition = event.definition
     symbol.set_ladder(state.table_of(event.definition.tick_table))
     state.symbols[event.definition.code] = symbol
@@ -128,8 +122,7 @@ def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
 
 def symbol_unlisted(state: MarketState, event: SymbolUnlisted) -> None:
     """The symbol is gone."""
-    symbol = state.symbols.pop(event.symbol)
-    state.free_trade_id = max(state.free_trade_id, symbol.next_trade_id)
+    del state.symbols[event.symbol]
     _remember(state, event.command_id)
 
 

@@ -132,10 +132,6 @@ class Order(msgspec.Struct, gc=False, array_like=True):
         return self.leaves if self.all_or_none else self.minimum
 
 
-ORDER_NUMBER_BITS = 16
-"""A market's order numbers begin at the second of its founding shifted by so many bits: above those that an
-earlier life of it can have used."""
-
 _ID_DIGITS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 

@@ -36,8 +36,6 @@ class MarketState:
         self.day_ended = False
         self.next_order = 1
         self.next_symbol_number = 1
-        self.free_trade_id = 1
-        """No trade has this id, or a higher one, that was told under a code which no symbol has any more."""
         self.order_count = 0
         self.command_ids: Recent[str, int] = Recent(self.definition.settings.command_ids_kept)
         """Ids of the commands that were carried out, with the order that each brought or concerned."""
@@ -50,11 +48,6 @@ class MarketState:
             for _, order in sorted(symbol.orders.items())
             if order.party.entity == entity
         ]
-
-    @property
-    def next_trade_id(self) -> int:
-        """An id above those of all trades that the market ever had."""
-        return max([self.free_trade_id, *(symbol.next_trade_id for symbol in self.symbols.values())])
 
     def settle_rules(self, symbol: SymbolState) -> None:
         """Take over what the status that holds for the symbol allows."""

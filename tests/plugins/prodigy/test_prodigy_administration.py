@@ -12,7 +12,7 @@ from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason
 from zenithd_prodigy.exchange import Market
 from zenithd_prodigy.model.definitions import Entity, MarketSettings, PriceLimits, SymbolDefinition
-from zenithd_prodigy.model.events import Traded, TradeStatus
+from zenithd_prodigy.model.events import TradeStatus
 from zenithd_prodigy.model.statuses import Status
 
 CENTS = TickTable(
@@ -75,34 +75,6 @@ def test_lots(play: Playground) -> None:
     for changes in ({"quantity": 25}, {"display_quantity": 5}):
         amendment = c.AmendOrder(market="M", symbol="S", entity="A", order=1, **changes)
         assert play.refuses(amendment) is Reason.QUANTITY_LOT
-
-
-def trade_ids(play: Playground, code: str) -> list[int]:
-    """Let two orders of a symbol trade twice; returns the ids of those trades."""
-    known = len(play.events)
-    for _ in range(2):
-        for side in (ASK, BID):
-            play.do(c.PlaceOrder(market="M", symbol=code, entity="A", side=side, quantity=1, price=100))
-    return [event.trade_id for event in play.events[known:] if isinstance(event, Traded)]
-
-
-def test_no_trade_id_is_used_twice_under_a_code(play: Playground) -> None:
-    def listed(code: str) -> c.ListSymbol:
-        return c.ListSymbol(market="M", definition=SymbolDefinition(code=code))
-
-    assert trade_ids(play, "S") == [1, 2]
-    play.do(c.UnlistSymbol(market="M", symbol="S"), listed("S"))
-    assert trade_ids(play, "S") == [3, 4]
-    # The code goes to another symbol, whose own trades were fewer.
-    play.do(listed("T"), c.RenameSymbol(market="M", symbol="S", new_code="U"))
-    play.do(c.RenameSymbol(market="M", symbol="T", new_code="S"))
-    assert trade_ids(play, "S") == [5, 6]
-    play.check_replay()
-    play.do(c.RemoveMarket(market="M"))
-    assert play.model.next_trade_id == 7
-    play.do(c.CreateMarket(market="M", status=Status.OPEN), listed("S"))
-    assert trade_ids(play, "S") == [7, 8]
-    play.check_replay()
 
 
 def test_symbols_are_changed_while_orders_are_open(play: Playground) -> None:
@@ -229,7 +201,6 @@ def test_what_cannot_be_created(play: Playground) -> None:
         (c.CreateMarket(market="M", status=Status.SUSPEND), Reason.STATUS_PLACE),
         (c.CreateMarket(market="M", time_zone="Nowhere/Land"), Reason.TIME_ZONE),
         (c.CreateMarket(market="M", first_order=0), Reason.DEFINITION),
-        (c.CreateMarket(market="M", first_trade_id=2**62), Reason.DEFINITION),
     ):
         assert fresh.handle(command, 1).reason is reason
 
