@@ -22,8 +22,13 @@ from zenithd_prodigy.engine.commands import CreateMarket, RenameMarket
 from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.keeper import Declared, Keeper, KeeperSettings, Told
 from zenithd_prodigy.model.events import Event
+from zenithd_prodigy.translator import EarlierTrade
 
 REGISTER = "register"
+
+BATCH_EVENTS_MAX = 10_000
+"""Most events handed over at once: a batch is applied without giving way."""
+
 DESIGNS: Mapping[str, MarketDesign] = {STANDARD.name: STANDARD}
 
 Decorate = Callable[[MarketDefinition], MarketDefinition]
@@ -109,12 +114,19 @@ class Floor:
             if isinstance(each, Declared):
                 self._context.declare_market(self._decorate(each.definition), each.instruments)
                 if each.renamed_from is not None:
-                    await self._context.publish(each.snapshot)
+                    await self._publish(each.snapshot)
                     self._context.set_status(each.definition.id, FeedStatus.ACTIVE)
                     renamed = f"its code is {each.definition.id} now"
                     self._context.set_status(MarketId(each.renamed_from), FeedStatus.CLOSED, renamed)
+            elif isinstance(each, EarlierTrade):
+                await self._context.backfill(each.trade.instrument, each.trading_date, [each.trade])
             else:
-                await self._context.publish(each)
+                await self._publish(each)
+
+    async def _publish(self, batch: Sequence[MarketEvent]) -> None:
+        """Hand a batch over, in pieces where it is of very many orders: the daemon takes none so large."""
+        for start in range(0, len(batch), BATCH_EVENTS_MAX):
+            await self._context.publish(batch[start : start + BATCH_EVENTS_MAX])
 
     async def show(self, keeper: Keeper, extra: Callable[[str], list[MarketEvent]]) -> None:
         """Declare a market and publish it as it is, a batch per symbol.
@@ -128,11 +140,11 @@ class Floor:
         batch: list[MarketEvent] = []
         for event in translator.snapshot():
             if isinstance(event, BookCleared):
-                await self._context.publish(batch)
+                await self._publish(batch)
                 batch = [event, *extra(event.instrument.rpartition(".")[0])]
             else:
                 batch.append(event)
-        await self._context.publish(batch)
+        await self._publish(batch)
 
     def codes(self) -> list[str]:
         """The codes of all markets."""

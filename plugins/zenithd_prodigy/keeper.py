@@ -20,7 +20,7 @@ from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.exchange import Market
 from zenithd_prodigy.model.events import Event
-from zenithd_prodigy.translator import redefines
+from zenithd_prodigy.translator import EarlierTrade, redefines
 
 NANOSECONDS = 1_000_000_000
 REPLAY_STEP = 64
@@ -55,7 +55,7 @@ class Declared(msgspec.Struct, frozen=True):
     """The whole market, where it has another code."""
 
 
-Told = list[MarketEvent] | Declared
+Told = list[MarketEvent] | Declared | EarlierTrade
 """What subscribers get, step by step."""
 
 
@@ -234,11 +234,12 @@ class Keeper:
         if any(redefines(event) for event in events):
             declared = Declared(translator.definition(), translator.instruments())
             if declared.definition.id != code_before:
-                snapshot = translator.snapshot()
+                snapshot = translator.snapshot(with_trades=True)
                 declared = msgspec.structs.replace(declared, renamed_from=code_before, snapshot=snapshot)
             told.append(declared)
         if batch := translator.translate(events):
             told.append(batch)
+        told += translator.earlier_trades(events)
 
     async def keep(self) -> None:
         """Keep the state, so that the next start is quick; not one that the records may not lead to."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from zenithd.domain.events import MarketEvent, TradeReported
+from zenithd.domain.events import MarketEvent
 from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
 from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext, ReservedTradeIds
 from zenithd_prodigy import kept
@@ -33,6 +33,7 @@ from zenithd_prodigy.keeper import Keeper, KeeperSettings
 from zenithd_prodigy.kept import Kept
 from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET
 from zenithd_prodigy.trading_day import trading_date_at
+from zenithd_prodigy.translator import EarlierTrade
 
 UNRESERVED_IDS_MAX = 10_000
 """Ids left out above a known trade: versions that kept no journal may have used so many more."""
@@ -137,16 +138,21 @@ class Prodigy(MarketSource[ProdigyConfig]):
     async def _show(self, keeper: Keeper) -> None:
         """Publish a market as it is, with the trades of its day that the daemon had not stored when it ended.
 
-        Those of earlier days are only in the market's own journal: that is said.
+        Those of earlier days are only in the market's own journal: that is said. Cancellations and
+        corrections of trades that it had stored are told again, as nobody knows which of them it got.
         """
         model, translator = keeper.market.model, keeper.market.translator
         zone, market = ZoneInfo(model.definition.time_zone), model.definition.code
-        missing: dict[str, list[TradeReported]] = {}
+        missing: dict[str, list[MarketEvent]] = {}
+        corrected: list[EarlierTrade] = []
         for code in model.symbols:
             last = await self.context.last_known(instrument_id(code, market))
-            unstored = translator.trades(code, 0 if last is None else last.trade_id)
+            stored = 0 if last is None else last.trade_id
+            unstored = translator.trades(code, stored)
             today = [each for each in unstored if trading_date_at(each.time, zone) == model.trading_date]
-            missing[code] = today
+            changed, changed_before = translator.changed_trades(code, stored)
+            missing[code] = [*changed, *today]
+            corrected += changed_before
             if len(today) < len(unstored):
                 self.context.log.warning(
                     "trades of earlier days are not in the history",
@@ -158,6 +164,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
             return list(missing.get(code, ()))
 
         await self._floor.show(keeper, extra)
+        await self._floor.tell(corrected)
 
     # Participants
 

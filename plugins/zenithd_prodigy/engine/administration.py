@@ -100,9 +100,9 @@ def list_symbol(model: StandardModel, command: c.ListSymbol, now: int) -> Outcom
         return refusal
     if not 0 < command.first_trade_id < 2**62:
         return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
-    event = e.SymbolListed(
-        now, definition, model.next_symbol_number, command.status, command.first_trade_id, command.command_id
-    )
+    number = model.next_symbol_number
+    first = max(command.first_trade_id, model.first_trade_id(definition.code, number))
+    event = e.SymbolListed(now, definition, number, command.status, first, command.command_id)
     return _do(model, event)
 
 

@@ -13,13 +13,13 @@ from zenithd_prodigy.model.definitions import Entity, MarketDefinition, PriceLim
 from zenithd_prodigy.model.events import Traded
 from zenithd_prodigy.model.orders import Order, Standing
 from zenithd_prodigy.model.recent import Recent
-from zenithd_prodigy.model.state import MarketState
+from zenithd_prodigy.model.state import EndedCode, MarketState
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import Indicative, SymbolState
 from zenithd_prodigy.timetable.due import Place
 from zenithd_prodigy.timetable.plan import Timetable
 
-VERSION = 1
+VERSION = 2
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -48,6 +48,8 @@ class SymbolCheckpoint(msgspec.Struct, kw_only=True):
     last_price: int | None
     next_trade_id: int
     next_priority: int
+    day_first_trade: int = 1
+    """Since version 2."""
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -70,6 +72,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     next_order: int
     next_symbol_number: int
     command_ids: Memory
+    ended: dict[str, EndedCode] = {}
+    """Since version 2."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -112,6 +116,7 @@ def capture(state: MarketState) -> Checkpoint:
         next_order=state.next_order,
         next_symbol_number=state.next_symbol_number,
         command_ids=Memory(list(state.command_ids.current.items()), list(state.command_ids.previous.items())),
+        ended=dict(sorted(state.ended.items())),
     )
 
 
@@ -130,6 +135,7 @@ def restore_into(state: MarketState, checkpoint: Checkpoint) -> None:
     state.day_ended = checkpoint.day_ended
     state.next_order = checkpoint.next_order
     state.next_symbol_number = checkpoint.next_symbol_number
+    state.ended = checkpoint.ended
     state.command_ids = Recent(checkpoint.definition.settings.command_ids_kept)
     state.command_ids.current = dict(checkpoint.command_ids.current)
     state.command_ids.previous = dict(checkpoint.command_ids.previous)
@@ -153,6 +159,7 @@ def _symbol(symbol: SymbolState) -> SymbolCheckpoint:
         last_price=symbol.last_price,
         next_trade_id=symbol.next_trade_id,
         next_priority=symbol.next_priority,
+        day_first_trade=symbol.day_first_trade,
     )
 
 
@@ -169,6 +176,7 @@ def _restored(state: MarketState, kept: SymbolCheckpoint) -> SymbolState:
     symbol.last_price = kept.last_price
     symbol.next_trade_id = kept.next_trade_id
     symbol.next_priority = kept.next_priority
+    symbol.day_first_trade = kept.day_first_trade
     symbol.orders = {order.number: order for order in kept.orders}
     for order in sorted(kept.orders, key=lambda order: order.priority):
         if order.standing is Standing.BOOK:

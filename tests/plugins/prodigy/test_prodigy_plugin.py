@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,9 @@ from structlog.testing import capture_logs
 from trio.abc import Clock
 
 import zenithd_prodigy
-from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
+from zenithd.domain.events import MarketEvent, OrderAdded, TradeAmended, TradeReported, TradingDayStarted
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.market_data import FeedStatus, Side
+from zenithd.domain.market_data import FeedStatus, Side, TradeFlag
 from zenithd.plugin import HttpRequest, LastKnown
 from zenithd.testing.clock import FakeClock
 from zenithd.testing.daemon import MemoryDaemon, run_source
@@ -24,6 +25,7 @@ from zenithd_prodigy import Prodigy, ProdigyConfig, kept
 from zenithd_prodigy.control.bodies import ActionBody, SymbolBody
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.floor import Floor
+from zenithd_prodigy.keeper import Keeper, Told
 from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
 from zenithd_prodigy.model.statuses import Status
 
@@ -453,3 +455,37 @@ async def test_trades_are_told_again_only_where_they_were_not_stored(
                     assert isinstance(await keeper.execute(next_day), list)
         late = [line for line in logged if line.get("symbol") == AAA]
         assert [line["trades"] for line in late] == ([1] if day == "2026-01-06" else [])
+
+
+async def test_changes_of_trades_that_were_not_stored_are_told_again(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    made: list[Prodigy] = []
+
+    def make(config: Any, context: Any) -> Prodigy:
+        made.append(Prodigy(config, context))
+        return made[-1]
+
+    memory = daemon(tmp_path, "2026-01-05T12:00:00Z")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(make(SHORT, memory).run)
+        await memory.wait_until(lambda: bool(memory.routes))
+        await trade_once(made[0]._floor)
+        nursery.cancel_scope.cancel()
+    remember(memory, memory)
+    memory.known[AAA] = LastKnown(TODAY, 1, 100)
+    keeper = Keeper(memory.feeds["market 3"], no_tell, memory.clock.now)
+    await keeper.restore()
+    await keeper.prepare([c.CancelTrade(market="ABC", symbol="AAA", trade_id=1)])
+    async with run_source(make, SHORT, memory):
+        await memory.wait_until(lambda: memory.events(TradeAmended) != [])
+        view = memory.view(AAA)
+        assert view is not None
+        [taped] = view.tape.select(None, None, None)
+        assert taped.trade.flags == (TradeFlag.CANCEL,)
+        assert view.security.number_of_trades == 0
+        assert memory.faults == []
+
+
+async def no_tell(_: Sequence[Told]) -> None:
+    raise AssertionError("nobody is to be told")
