@@ -19,7 +19,7 @@ from zenithd.plugin import JournalFeed
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.exchange import Market
-from zenithd_prodigy.model.events import Event
+from zenithd_prodigy.model.events import Event, MarketRemoved
 from zenithd_prodigy.translator import EarlierTrade, redefines
 
 NANOSECONDS = 1_000_000_000
@@ -55,7 +55,13 @@ class Declared(msgspec.Struct, frozen=True):
     """The whole market, where it has another code."""
 
 
-Told = list[MarketEvent] | Declared | EarlierTrade
+class Ended(msgspec.Struct, frozen=True):
+    """The market was removed; all that it listed was unlisted before."""
+
+    definition: MarketDefinition
+
+
+Told = list[MarketEvent] | Declared | Ended | EarlierTrade
 """What subscribers get, step by step."""
 
 
@@ -240,6 +246,8 @@ class Keeper:
         if batch := translator.translate(events):
             told.append(batch)
         told += translator.earlier_trades(events)
+        if any(isinstance(event, MarketRemoved) for event in events):
+            told.append(Ended(translator.definition()))
 
     async def keep(self) -> None:
         """Keep the state, so that the next start is quick; not one that the records may not lead to."""

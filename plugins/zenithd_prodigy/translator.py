@@ -212,6 +212,8 @@ class StandardTranslator:
                 batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))
             case e.SymbolChanged():
                 self._symbol_changed(event, batch)
+            case e.MarketRemoved():
+                batch.append(self._market_state(self._model.status))
             case e.SymbolUnlisted():
                 batch.append(public.InstrumentUnlisted(self._id(event.symbol)))
             case _:
@@ -394,7 +396,6 @@ def redefines(event: e.Event) -> bool:
         event,
         e.MarketCreated
         | e.MarketChanged
-        | e.MarketRemoved
         | e.TickTableSet
         | e.TickTableRemoved
         | e.EntitySet

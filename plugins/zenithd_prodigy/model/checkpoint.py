@@ -74,6 +74,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     command_ids: Memory
     ended: dict[str, EndedCode] = {}
     """Since version 2."""
+    first_trade: int = 1
+    """Since version 2."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -117,6 +119,7 @@ def capture(state: MarketState) -> Checkpoint:
         next_symbol_number=state.next_symbol_number,
         command_ids=Memory(list(state.command_ids.current.items()), list(state.command_ids.previous.items())),
         ended=dict(sorted(state.ended.items())),
+        first_trade=state.first_trade,
     )
 
 
@@ -136,6 +139,7 @@ def restore_into(state: MarketState, checkpoint: Checkpoint) -> None:
     state.next_order = checkpoint.next_order
     state.next_symbol_number = checkpoint.next_symbol_number
     state.ended = checkpoint.ended
+    state.first_trade = checkpoint.first_trade
     state.command_ids = Recent(checkpoint.definition.settings.command_ids_kept)
     state.command_ids.current = dict(checkpoint.command_ids.current)
     state.command_ids.previous = dict(checkpoint.command_ids.previous)

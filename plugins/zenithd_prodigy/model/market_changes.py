@@ -27,6 +27,7 @@ from zenithd_prodigy.model.events import (
     TradingDayStarted,
 )
 from zenithd_prodigy.model.order_changes import recode
+from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import SymbolState
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
     state.definition = event.definition
     state.status = event.status
     state.next_order = event.first_order
+    state.first_trade = event.first_trade
     state.command_ids.kept = event.definition.settings.command_ids_kept
     _remember(state, event.command_id)
 
@@ -58,6 +60,8 @@ def market_removed(state: MarketState, event: MarketRemoved) -> None:
     for symbol in state.symbols.values():
         state.end_code(symbol)
     state.symbols.clear()
+    state.status = Status.CLOSED
+    state.timetable = state.place = None
     _remember(state, event.command_id)
 
 

@@ -48,6 +48,7 @@ class MarketState:
         self.day_ended = False
         self.next_order = 1
         self.next_symbol_number = 1
+        self.first_trade = 1
         self.order_count = 0
         self.command_ids: Recent[str, int] = Recent(self.definition.settings.command_ids_kept)
         """Ids of the commands that were carried out, with the order that each brought or concerned."""
@@ -64,7 +65,9 @@ class MarketState:
     def first_trade_id(self, code: str, number: int) -> int:
         """The first trade id that a symbol may use under a code."""
         ended = self.ended.get(code)
-        return 1 if ended is None or ended.number == number else ended.next_trade_id
+        if ended is None or ended.number == number:
+            return self.first_trade
+        return ended.next_trade_id
 
     def end_code(self, symbol: SymbolState) -> None:
         """The symbol has another code from here on, or none."""

@@ -39,7 +39,7 @@ class World:
 
     def __init__(self) -> None:
         self.daemon = MemoryDaemon("prodigy", clock=FakeClock())
-        self.floor = Floor(self.daemon, KeeperSettings(), lambda definition: definition)
+        self.floor = Floor(self.daemon, KeeperSettings(), lambda definition, _: definition)
         self.scopes = ALL_SCOPES
         self.client: httpx2.AsyncClient
 
@@ -186,7 +186,7 @@ async def test_of_two_who_create_one_market_one_does() -> None:
             for _ in range(4):
                 nursery.start_soon(create)
         assert sorted(results, key=str) == [(201, "Created")] + [(409, "Code")] * 3
-        restored = Floor(world.daemon, KeeperSettings(), lambda definition: definition)
+        restored = Floor(world.daemon, KeeperSettings(), lambda definition, _: definition)
         await restored.open()
         assert restored.codes() == ["M", "N"]
 
