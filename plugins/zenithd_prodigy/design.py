@@ -6,7 +6,7 @@ package with these parts and no change here. The standard parts are `model`, `en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +32,10 @@ class DataModel(Protocol):
 
     def checkpoint(self) -> bytes:
         """The whole state."""
+        ...
+
+    def checkpoint_pieces(self) -> Iterator[bytes]:
+        """The same, piece by piece, each quickly made; the state must not change until the last one."""
         ...
 
     def digest(self) -> str:

@@ -7,6 +7,7 @@ the market is made anew from what was kept (the error ends the source, which is 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import trio
 
 from zenithd.domain.events import MarketEvent
 from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd.plugin import JournalFeed
+from zenithd.plugin import JournalFeed, StateTooLarge
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.exchange import Market
@@ -250,10 +251,20 @@ class Keeper:
             told.append(Ended(translator.definition()))
 
     async def keep(self) -> None:
-        """Keep the state, so that the next start is quick; not one that the records may not lead to."""
-        if self._sequence > self._kept_sequence and not self._ahead:
-            await self._feed.keep_state(self._sequence, self.market.state.checkpoint())
-            self._kept_sequence = self._sequence
+        """Keep the state, so that the next start is quick; not one that the records may not lead to.
+
+        Commands wait meanwhile, everything else does not. A state that is too large is not kept: the next
+        start replays more. That is said where it is refused, and tried again after as many records.
+        """
+        if self._sequence <= self._kept_sequence or self._ahead:
+            return
+        pieces = []
+        for piece in self.market.state.checkpoint_pieces():
+            pieces.append(piece)
+            await trio.lowlevel.checkpoint()
+        with contextlib.suppress(StateTooLarge):
+            await self._feed.keep_state(self._sequence, pieces)
+        self._kept_sequence = self._sequence
 
     async def _keep_time(self) -> None:
         """Have done what the timetable says, what was missed first."""
