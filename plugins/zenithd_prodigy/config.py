@@ -86,7 +86,7 @@ class ProdigyConfig(PluginConfig, frozen=True, kw_only=True):
             ge=100,
             le=10_000_000,
             description="Commands of a market after which its state is kept, so that a restart need not "
-            "replay more; keeping it holds the loop for a microsecond and a half per order.",
+            "replay more; the market waits for a microsecond and a half per order meanwhile.",
         ),
     ] = 20_000
 

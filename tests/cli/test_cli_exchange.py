@@ -145,7 +145,6 @@ def market(operate: Run) -> Iterator[str]:
         ("symbol limits AA.TST --low 10.001", "more decimals than the symbol has, or no number [Low]"),
         ("symbol cancel-trade AA.TST 5", "no such trade is remembered [Trade]"),
         ("symbol correct-trade AA.TST 5 --price 2", "no such trade is remembered [Trade]"),
-        ("symbol bulk-cancel AA.TST", "no such order is in the market [UnknownOrder]"),
     ],
 )
 def test_a_refusal_is_one_line_and_exit_code_1(operate: Run, market: str, line: str, message: str) -> None:

@@ -29,6 +29,7 @@ from zenithd.journal.record import (
     InvalidEntry,
     Outcome,
     Snapshot,
+    SnapshotTooLarge,
     check_name,
 )
 from zenithd.journal.states import TRANSITIONS, Happening, State
@@ -87,6 +88,8 @@ class JournalStatistics(msgspec.Struct):
     """Commits and attempts to open that failed."""
     waits: int = 0
     """Appends that waited for room."""
+    snapshots_refused: int = 0
+    """States that were too large."""
 
 
 class _Gathering:
@@ -418,14 +421,18 @@ class Journal(Streams):
         """Keep a state made of all records up to a position; older ones beyond `snapshots_kept` go.
 
         Raises:
-            InvalidEntry: no such name, position or size is possible.
+            InvalidEntry: no such name or position is possible.
+            SnapshotTooLarge: the state has more bytes than `snapshot_bytes_max`.
             JournalRefuses: it may be kept or not.
         """
         check_name("snapshot", name)
         if not 0 <= position <= self.head.position:
             raise InvalidEntry(f"position: expected from 0 to {self.head.position}, found {position}")
         if len(state) > self.settings.snapshot_bytes_max:
-            raise InvalidEntry(f"state: expected at most {self.settings.snapshot_bytes_max} bytes")
+            self.statistics.snapshots_refused += 1
+            raise SnapshotTooLarge(
+                f"state: expected at most {self.settings.snapshot_bytes_max} bytes, found {len(state)}"
+            )
         if self.state is not State.SERVING:
             raise JournalRefuses(self.reason, may_be_written=False)
         keep = self.settings.snapshots_kept

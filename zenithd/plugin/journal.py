@@ -14,6 +14,10 @@ class JournalUnavailable(Exception):
     """
 
 
+class StateTooLarge(ValueError):
+    """The journal keeps no state of that size; what was kept before stays. The text names the setting."""
+
+
 class KeptState(NamedTuple):
     """A state that was derived from all records of a feed up to a sequence."""
 
@@ -44,11 +48,16 @@ class JournalFeed(Protocol):
         """
         ...
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         """Keep a derived state, so that a restart need not read everything; older ones go.
+
+        Args:
+            sequence: of the last record from which it was derived.
+            pieces: the state is these, one behind the other.
 
         Raises:
             JournalUnavailable: it may be kept or not.
+            StateTooLarge: it was not kept; the daemon has logged and counted that.
         """
         ...
 

@@ -29,6 +29,8 @@ class Action(NamedTuple):
     """Body, market, symbol -> command, or why there is none."""
     done: str
     """The result string."""
+    nothing: Reason | None = None
+    """The refusal that only says that there was nothing to do: to an operator that is done, too."""
 
 
 class Unscalable(Exception):
@@ -142,7 +144,7 @@ _OF_MARKETS = {
 
 _OF_SYMBOLS = {
     "Status": Action(*_takes("status"), _status, "Changed"),
-    "BulkCancel": Action(*_takes("reason"), _bulk_cancel, "Cancelled"),
+    "BulkCancel": Action(*_takes("reason"), _bulk_cancel, "Cancelled", nothing=Reason.UNKNOWN_ORDER),
     "Reference": Action(*_takes("price", needs=("name",)), _reference, "Changed"),
     "PriceLimits": Action(*_takes("low", "high"), _price_limits, "Changed"),
     "CancelTrade": Action(*_takes(needs=("trade_id",)), _cancel_trade, "Cancelled"),

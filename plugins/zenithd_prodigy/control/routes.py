@@ -286,7 +286,9 @@ class _Control:
             command = found.make(body, request.path["market"], symbol)
         except Unscalable as wrong:
             return _wrong(str(wrong), "more decimals than the symbol has, or no number")
-        return await self._do(request, command, found.done)
+        outcome = await keeper.execute(command)
+        nothing = isinstance(outcome, Refused) and outcome.reason is found.nothing
+        return _told([] if nothing else outcome, found.done)
 
     @_of_what_is_there
     async def timetable(self, request: HttpRequest) -> HttpAnswer:

@@ -49,6 +49,8 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         return Refused(Reason.STATUS_PLACE)
     if not 0 < command.first_order < 2**62:
         return Refused(Reason.DEFINITION, "first_order must be above zero and below 2**62")
+    if not 0 < command.first_trade < 2**62:
+        return Refused(Reason.DEFINITION, "first_trade must be above zero and below 2**62")
     if not is_time_zone(command.time_zone):
         return Refused(Reason.TIME_ZONE)
     definition = MarketDefinition(
@@ -59,7 +61,10 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         settings=command.settings,
     )
     first = max(command.first_order, model.next_order)
-    return _do(model, e.MarketCreated(now, definition, command.status, first, command.command_id))
+    return _do(
+        model,
+        e.MarketCreated(now, definition, command.status, first, command.command_id, command.first_trade),
+    )
 
 
 def change_market(model: StandardModel, command: c.ChangeMarket, now: int) -> Outcome:
@@ -100,9 +105,9 @@ def list_symbol(model: StandardModel, command: c.ListSymbol, now: int) -> Outcom
         return refusal
     if not 0 < command.first_trade_id < 2**62:
         return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
-    event = e.SymbolListed(
-        now, definition, model.next_symbol_number, command.status, command.first_trade_id, command.command_id
-    )
+    number = model.next_symbol_number
+    first = max(command.first_trade_id, model.first_trade_id(definition.code, number))
+    event = e.SymbolListed(now, definition, number, command.status, first, command.command_id)
     return _do(model, event)
 
 

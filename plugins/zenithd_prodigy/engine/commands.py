@@ -135,7 +135,10 @@ class EndTradingDay(_Command, frozen=True, kw_only=True, gc=False, tag="EndTradi
 
 
 class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
-    """Create the market. `first_order` is above every order number that it used in an earlier life."""
+    """Create the market.
+
+    `first_order` and `first_trade` are above every number of an order or trade of an earlier life of it.
+    """
 
     name: str = ""
     time_zone: str = "UTC"
@@ -143,6 +146,7 @@ class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
     status: Status = Status.CLOSED
     settings: MarketSettings = MarketSettings()
     first_order: int = 1
+    first_trade: int = 1
 
 
 class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 from prodigy_support import ASK, BID, Playground, order
 
@@ -11,6 +13,7 @@ from zenithd.domain.market_data import TickStep, TickTable
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason
 from zenithd_prodigy.exchange import Market
+from zenithd_prodigy.model.checkpoint import decode_checkpoint
 from zenithd_prodigy.model.definitions import Entity, MarketSettings, PriceLimits, SymbolDefinition
 from zenithd_prodigy.model.events import TradeStatus
 from zenithd_prodigy.model.statuses import Status
@@ -214,3 +217,26 @@ def test_a_market_is_changed(play: Playground) -> None:
     with pytest.raises(ValueError, match="orders_max"):
         MarketSettings(orders_max=0)
     play.check_replay()
+
+
+def test_a_checkpoint_of_the_first_version_is_understood() -> None:
+    """It was one piece, and knew nothing of codes that ended."""
+    play = Playground()
+    play.order(BID, 5, 100)
+    play.order(ASK, 2, 100, "B")
+    whole = decode_checkpoint(play.model.checkpoint())
+    old = msgspec.to_builtins(whole, builtin_types=(bytes, date), str_keys=False)
+    old["version"] = 1
+    for name in ("ended", "first_trade"):
+        del old[name]
+    del old["symbols"][0]["day_first_trade"]
+    restored = Market(checkpoint=msgspec.msgpack.encode(old))
+    assert restored.model.digest() == play.model.digest()
+
+
+@pytest.mark.parametrize(
+    "encoded", [b"", b"\xc1PC", b"\xc1PC\xff", b"\xc1PC\x02\x00\x00\x00\x80\x80", b"\x01"]
+)
+def test_what_is_no_checkpoint_is_refused(encoded: bytes) -> None:
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        Market(checkpoint=encoded)
