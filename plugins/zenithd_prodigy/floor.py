@@ -231,14 +231,18 @@ class Floor:
         return None
 
     def _after_earlier_ones(self, command: CreateMarket) -> CreateMarket:
-        """Have a new market go on with the numbers of removed ones of its code: their trades are stored."""
-        removed = [keeper.market.model for keeper in self._keepers.values() if not keeper.market.model.exists]
-        same = [model for model in removed if model.definition.code == command.market]
-        trades = [ended.next_trade_id for model in same for ended in model.ended.values()]
+        """Have a new market go on above the numbers of those that had its code: their trades are stored."""
+        models = [each.market.model for each in self._keepers.values()]
+        models = [model for model in models if model.had_code(command.market)]
+        trades = [command.first_trade]
+        for model in models:
+            trades.append(model.first_trade)
+            trades += [ended.next_trade_id for ended in model.ended.values()]
+            trades += [symbol.next_trade_id for symbol in model.symbols.values()]
         return msgspec.structs.replace(
             command,
-            first_order=max([command.first_order, *(model.next_order for model in same)]),
-            first_trade=max([command.first_trade, *(model.first_trade for model in same), *trades]),
+            first_order=max([command.first_order, *(model.next_order for model in models)]),
+            first_trade=max(trades),
         )
 
     def start(self, keeper: Keeper, nursery: trio.Nursery) -> None:

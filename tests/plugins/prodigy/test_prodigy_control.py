@@ -571,3 +571,16 @@ async def test_a_market_whose_founder_goes_away_is_at_work() -> None:
         with trio.fail_after(5):
             assert isinstance(await keeper.execute(c.SetStatus(market="N", status=Status.OPEN)), list)
         assert world.daemon.status(MarketId("N")) is FeedStatus.ACTIVE
+
+
+async def test_a_market_under_the_code_of_one_that_was_renamed_repeats_no_number() -> None:
+    async with controlled() as world:
+        await world.do(order(Side.BID, 100))
+        await world.do(order(Side.ASK, 100, "B"))
+        assert world.model.symbols["S"].next_trade_id == 2
+        used = world.model.next_order
+        assert await world.act("/market/M/rename?newCode=N") == (200, "Renamed")
+        assert await world.act("/market/M") == (201, "Created")
+        assert await world.act("/market/M/symbol/S") == (201, "Created")
+        assert world.model.symbols["S"].next_trade_id == 2
+        assert world.model.next_order == used
