@@ -155,6 +155,7 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, file: FileOption = None, json:
                 total = 0 if last is None else last.first
                 with _progress("Verifying", total) as progress:
                     found = verify_all(reader, progress)
+                pruned = reader.anchor().head.position
         except Damaged as damage:
             if json:
                 print_json({"intact": False, "position": damage.position, "reason": damage.reason})
@@ -164,8 +165,9 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, file: FileOption = None, json:
         print_json(fields)
         return
     typer.echo(
-        f"Intact: {found.head.position:,} records of {len(found.feeds):,} feeds, {found.snapshots:,}"
+        f"Intact: {found.head.position - pruned:,} records of {len(found.feeds):,} feeds, {found.snapshots:,}"
         f" snapshots; digest {found.head.digest.hex()}"
+        + (f"; {pruned:,} records before were pruned" if pruned else "")
     )
 
 
