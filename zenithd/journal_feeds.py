@@ -31,6 +31,10 @@ class PluginFeed:
         self._name = name
         self._now = now
 
+    def keep_days(self, days: float) -> None:
+        """Let old records go."""
+        self._journal.keep_days(self._name, days)
+
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none."""
         try:

@@ -89,6 +89,16 @@ class ProdigyConfig(PluginConfig, frozen=True, kw_only=True):
             "replay more; the market waits for a microsecond and a half per order meanwhile.",
         ),
     ] = 20_000
+    keep_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days for which the journal keeps what happened in the simulated markets, some 2 GB "
+            "a day at rate 1; 0 keeps everything. Trades and charts stay in the history. It has no effect "
+            "while the journal also holds what must stay, such as a market that an operator founded.",
+        ),
+    ] = 2.0
 
     def __post_init__(self) -> None:
         try:

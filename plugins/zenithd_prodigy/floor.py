@@ -17,7 +17,7 @@ from zenithd.domain.events import BookCleared, MarketEvent
 from zenithd.domain.identifiers import MarketId
 from zenithd.domain.instrument import MarketDefinition
 from zenithd.domain.market_data import FeedStatus
-from zenithd.plugin import MarketSourceContext
+from zenithd.plugin import KeptState, MarketSourceContext
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.commands import CreateMarket, RenameMarket
 from zenithd_prodigy.engine.refusals import Reason, Refused
@@ -62,6 +62,7 @@ class Floor:
         self._designs = designs
         self._keepers: dict[int, Keeper] = {}
         self._origins: dict[int, str | None] = {}
+        self._register: list[Registered] = []
         self._nursery: trio.Nursery | None = None
         self._codes = trio.Lock()
         """Held while a market gets a code, so that no two get the same."""
@@ -98,12 +99,28 @@ class Floor:
             JournalUnavailable: it cannot be read.
             ValueError: a market is of a design that is not installed.
         """
-        async for _, body in self._context.journal(REGISTER).read():
-            entry = msgspec.msgpack.decode(body, type=Registered)
+        register = self._context.journal(REGISTER)
+        kept = await register.kept_state()
+        sequence = 0 if kept is None else kept.sequence
+        if kept is not None:
+            self._register = msgspec.msgpack.decode(kept.state, type=list[Registered])
+        async for position, body in register.read(sequence + 1):
+            self._register.append(msgspec.msgpack.decode(body, type=Registered))
+            sequence = position
+        await self._keep_register(sequence, kept)
+        for entry in self._register:
             if entry.design not in self._designs:
                 raise ValueError(f"market {entry.number} is of the design {entry.design!r}, which is missing")
             keeper = self._add(entry)
             await keeper.restore()
+
+    async def _keep_register(self, sequence: int, kept: KeptState | None = None) -> None:
+        """Keep it as a state as well, so that its records need not stay."""
+        register = self._context.journal(REGISTER)
+        if self._settings.keep_days:
+            register.keep_days(self._settings.keep_days)
+        if sequence > (0 if kept is None else kept.sequence):
+            await register.keep_state(sequence, [msgspec.msgpack.encode(self._register)])
 
     async def found(self, commands: Iterable[Any], design: str = STANDARD.name, origin: str = "") -> Keeper:
         """Found a market with its first commands, of which none may be refused.
@@ -118,14 +135,19 @@ class Floor:
             ValueError: a command was refused.
         """
         entry = Registered(max(self._keepers, default=0) + 1, design, origin)
-        await self._context.journal(REGISTER).append([msgspec.msgpack.encode(entry)])
+        sequence = await self._context.journal(REGISTER).append([msgspec.msgpack.encode(entry)])
+        self._register.append(entry)
+        await self._keep_register(sequence)
         keeper = self._add(entry)
         await keeper.prepare(commands)
         return keeper
 
     def _add(self, entry: Registered) -> Keeper:
+        feed = self._context.journal(f"market {entry.number}")
+        if entry.origin and self._settings.keep_days:  # an operator's market is for ever
+            feed.keep_days(self._settings.keep_days)
         keeper = Keeper(
-            self._context.journal(f"market {entry.number}"),
+            feed,
             partial(self._tell, entry.number),
             self._context.clock.now,
             self._settings,

@@ -43,6 +43,8 @@ class KeeperSettings(msgspec.Struct, frozen=True):
     """Carried out before they are committed together."""
     checkpoint_records: int = 20_000
     """Records after which the state is kept, so that a restart need not replay more."""
+    keep_days: float = 0.0
+    """Older records of markets that operators did not found may go; 0: all stay."""
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -226,6 +228,7 @@ class Keeper:
             if bodies:
                 self._sequence = await self._feed.append(bodies)
             self._ahead = False
+            ended = any(isinstance(each, Ended) for each in told)
             if told:
                 await self._tell(told)
             for order, outcome in zip(orders, outcomes, strict=True):
@@ -233,7 +236,7 @@ class Keeper:
         finally:
             for order in orders:
                 order.done.set()
-        if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
+        if self._sequence - self._kept_sequence >= self._settings.checkpoint_records or ended:
             await self.keep()
 
     def _translate(self, events: list[Event], code_before: str, told: list[Told]) -> None:

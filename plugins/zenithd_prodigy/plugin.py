@@ -58,7 +58,9 @@ class Prodigy(MarketSource[ProdigyConfig]):
             for place, each in enumerate(market.instruments)
         }
         settings = KeeperSettings(
-            commands_waiting_max=config.commands_waiting_max, checkpoint_records=config.checkpoint_records
+            commands_waiting_max=config.commands_waiting_max,
+            checkpoint_records=config.checkpoint_records,
+            keep_days=config.keep_days,
         )
         self._floor = Floor(context, settings, decorated)
 

@@ -28,8 +28,16 @@ class KeptState(NamedTuple):
 class JournalFeed(Protocol):
     """One feed of records in the order in which they were appended, numbered from 1 without holes.
 
-    It belongs to one writer. A record is there for ever.
+    It belongs to one writer. A record is there for ever, unless `keep_days` says otherwise.
     """
+
+    def keep_days(self, days: float) -> None:
+        """Let records go that are older and of which a state was kept; to be said again at each start.
+
+        They go only when nothing before them in the daemon's journal has to stay. Reading begins behind the
+        kept state then.
+        """
+        ...
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none; returns the sequence of the last one when they are on the disk.

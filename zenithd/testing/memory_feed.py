@@ -16,13 +16,19 @@ class MemoryFeed:
         records: what was appended.
         refuses: a reason why nothing can be appended; empty: it can.
         state_bytes_max: a larger state is not kept.
+        days: what `keep_days` was told; None: nothing.
     """
 
     def __init__(self) -> None:
         self.records: list[bytes] = []
         self.refuses = ""
         self.state_bytes_max = 2**32
+        self.days: float | None = None
         self._state: KeptState | None = None
+
+    def keep_days(self, days: float) -> None:
+        """Note it in `days`; nothing goes."""
+        self.days = days
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none."""

@@ -353,18 +353,22 @@ class Operator:
     def __init__(self, memory: MemoryDaemon) -> None:
         self.handlers = {(route.method, route.path): route.handle for route in memory.routes}
 
-    async def market(self, method: str, path: str = "", new_code: str = "", body: Any = None) -> None:
-        await self.ask(method, "/market/{market}" + path, "", new_code, body)
+    async def market(
+        self, method: str, path: str = "", new_code: str = "", body: Any = None, code: str = "XSX"
+    ) -> None:
+        await self.ask(method, "/market/{market}" + path, "", new_code, body, code)
 
     async def symbol(
         self, method: str, symbol: str, path: str = "", new_code: str = "", body: Any = None
     ) -> None:
         await self.ask(method, "/market/{market}/symbol/{symbol}" + path, symbol, new_code, body)
 
-    async def ask(self, method: str, path: str, symbol: str, new_code: str, body: Any) -> None:
+    async def ask(
+        self, method: str, path: str, symbol: str, new_code: str, body: Any, market: str = "XSX"
+    ) -> None:
         request = HttpRequest(
             user="",
-            path={"market": "XSX", "symbol": symbol, "action": "BulkCancel"},
+            path={"market": market, "symbol": symbol, "action": "BulkCancel"},
             query={"newCode": new_code},
             body=body,
         )
@@ -638,3 +642,22 @@ async def test_changes_of_trades_that_were_not_stored_are_told_again(
 
 async def no_tell(_: Sequence[Told]) -> None:
     raise AssertionError("nobody is to be told")
+
+
+@pytest.mark.parametrize("days", [2.0, 0.0])
+async def test_the_journal_may_forget_simulated_markets_only(
+    days: float, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    config = ProdigyConfig(history_days=0, second_market=False, keep_days=days)
+    memory = daemon(tmp_path)
+    async with run_source(Prodigy, config, memory):
+        await memory.wait_status(XSX, FeedStatus.ACTIVE)
+        await Operator(memory).market("POST", body=CreateMarketBody(), code="ABC")
+    expected = {"register": days or None, "market 1": days or None, "market 2": None}
+    assert {name: feed.days for name, feed in memory.feeds.items()} == expected
+    # What is kept of the register makes it again without its records.
+    memory.feeds["register"].records = [b"gone"] * len(memory.feeds["register"].records)
+    again = daemon(tmp_path, after=memory)
+    async with run_source(Prodigy, config, again):
+        await again.wait_status(XSX, FeedStatus.ACTIVE)
+        assert set(again.markets) == {XSX, "ABC"}
