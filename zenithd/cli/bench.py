@@ -219,9 +219,10 @@ def durable_appends(
 
 @contextlib.contextmanager
 def _operator_faults(*others: type[Exception]) -> Iterator[None]:
+    faults = (CannotMeasure, *others)
     try:
         yield
-    except (CannotMeasure, *others) as error:
+    except faults as error:
         raise OperatorFault(f"zenithd bench: {error}") from None
 
 
