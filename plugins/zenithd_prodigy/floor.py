@@ -219,10 +219,18 @@ class Floor:
         return sorted(keeper.market.model.definition.code for keeper in self)
 
     async def create(self, design: str, command: CreateMarket) -> Refused | None:
-        """Found a market while the exchange is at work, show it and have it at work too."""
+        """Found a market while the exchange is at work, show it and have it at work too.
+
+        Who asks may go away meanwhile: a market that was founded is set to work all the same.
+
+        Raises:
+            JournalUnavailable: nothing was founded, or the market comes with the next start.
+        """
         assert self._nursery is not None, "the exchange is at work"
         async with self._codes:
-            return await self._create(design, command, self._nursery)
+            with trio.CancelScope(shield=True):
+                outcome = await self._create(design, command, self._nursery)
+        return outcome
 
     async def rename(self, keeper: Keeper, command: RenameMarket) -> list[Event] | Refused:
         """Give a market another code."""
@@ -245,14 +253,18 @@ class Floor:
         return None
 
     def _after_earlier_ones(self, command: CreateMarket) -> CreateMarket:
-        """Have a new market go on with the numbers of removed ones of its code: their trades are stored."""
-        removed = [keeper.market.model for keeper in self._keepers.values() if not keeper.market.model.exists]
-        same = [model for model in removed if model.definition.code == command.market]
-        trades = [ended.next_trade_id for model in same for ended in model.ended.values()]
+        """Have a new market go on above the numbers of those that had its code: their trades are stored."""
+        models = [each.market.model for each in self._keepers.values()]
+        models = [model for model in models if model.had_code(command.market)]
+        trades = [command.first_trade]
+        for model in models:
+            trades.append(model.first_trade)
+            trades += [ended.next_trade_id for ended in model.ended.values()]
+            trades += [symbol.next_trade_id for symbol in model.symbols.values()]
         return msgspec.structs.replace(
             command,
-            first_order=max([command.first_order, *(model.next_order for model in same)]),
-            first_trade=max([command.first_trade, *(model.first_trade for model in same), *trades]),
+            first_order=max([command.first_order, *(model.next_order for model in models)]),
+            first_trade=max(trades),
         )
 
     def start(self, keeper: Keeper, nursery: trio.Nursery) -> None:

@@ -115,7 +115,11 @@ class RunPhase(_Command, frozen=True, kw_only=True, gc=False, tag="RunPhase"):
 
 
 class SetTimetable(_Command, frozen=True, kw_only=True, gc=False, tag="SetTimetable"):
-    """Give the market a timetable, from now on; None: operators change its phases."""
+    """Give the market a timetable, from now on; None: operators change its phases.
+
+    What the old one has due is done first. If by the new one today's trading day has begun and not ended, the
+    market is in it.
+    """
 
     timetable: Timetable | None
 

@@ -102,6 +102,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """Since version 2."""
     first_trade: int = 1
     """Since version 2."""
+    former_codes: list[str] = []
+    """Since version 2."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -203,6 +205,7 @@ def _captured(state: MarketState, symbols: list[SymbolState]) -> Checkpoint:
         next_symbol_number=state.next_symbol_number,
         ended=dict(sorted(state.ended.items())),
         first_trade=state.first_trade,
+        former_codes=sorted(state.former_codes),
     )
 
 
@@ -223,6 +226,7 @@ def restore_into(state: MarketState, checkpoint: Checkpoint) -> None:
     state.next_symbol_number = checkpoint.next_symbol_number
     state.ended = checkpoint.ended
     state.first_trade = checkpoint.first_trade
+    state.former_codes = set(checkpoint.former_codes)
     state.command_ids = Recent(checkpoint.definition.settings.command_ids_kept)
     state.command_ids.current = dict(checkpoint.command_ids.current)
     state.command_ids.previous = dict(checkpoint.command_ids.previous)

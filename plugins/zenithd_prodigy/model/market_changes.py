@@ -46,7 +46,9 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
 
 
 def market_changed(state: MarketState, event: MarketChanged) -> None:
-    """Other settings hold from here on."""
+    """Other settings hold from here on, or it has another code."""
+    if event.definition.code != state.definition.code:
+        state.former_codes.add(state.definition.code)
     state.definition = event.definition
     state.command_ids.kept = event.definition.settings.command_ids_kept
     for symbol in state.symbols.values():

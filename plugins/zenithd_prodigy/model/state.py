@@ -35,6 +35,8 @@ class MarketState:
         self.exists = False
         """False before it is created and after it is removed."""
         self.definition = MarketDefinition(code="")
+        self.former_codes: set[str] = set()
+        """Codes that the market had before it was renamed."""
         self.status = Status.CLOSED
         self.symbols: dict[str, SymbolState] = {}
         self.ended: dict[str, EndedCode] = {}
@@ -74,6 +76,10 @@ class MarketState:
         code = symbol.definition.code
         first = max(symbol.next_trade_id, self.first_trade_id(code, symbol.number))
         self.ended[code] = EndedCode(symbol.number, first)
+
+    def had_code(self, code: str) -> bool:
+        """True if the market has the code, or had it once."""
+        return code == self.definition.code or code in self.former_codes
 
     def settle_rules(self, symbol: SymbolState) -> None:
         """Take over what the status that holds for the symbol allows."""

@@ -69,6 +69,17 @@ def test_unlisting_and_removing_close_the_orders(play: Playground) -> None:
     play.check_replay()
 
 
+def test_lots(play: Playground) -> None:
+    """Neither orders nor what is shown of them at a time are parts of lots: nor are trades."""
+    play.do(c.ChangeSymbol(market="M", symbol="S", lot_size=10))
+    for wrong in (order(BID, 15, 100), order(BID, 20, 100, display_quantity=5)):
+        assert play.refuses(wrong) is Reason.QUANTITY_LOT
+    assert play.order(BID, 20, 100, display_quantity=10) == ["placed 1 book"]
+    for changes in ({"quantity": 25}, {"display_quantity": 5}):
+        amendment = c.AmendOrder(market="M", symbol="S", entity="A", order=1, **changes)
+        assert play.refuses(amendment) is Reason.QUANTITY_LOT
+
+
 def test_symbols_are_changed_while_orders_are_open(play: Playground) -> None:
     play.order(BID, 5, 103)
     play.do(c.SetTickTable(market="M", table=CENTS))
@@ -202,6 +213,7 @@ def test_a_market_is_changed(play: Playground) -> None:
     assert play.refuses(order(BID, 6, 100)) is Reason.QUANTITY
     assert play.refuses(c.ChangeMarket(market="M", name="New")) is Reason.NOTHING_TO_CHANGE
     assert play.refuses(c.ChangeMarket(market="M", time_zone="x")) is Reason.TIME_ZONE
+    assert play.refuses(c.ChangeMarket(market="M", time_zone="localtime")) is Reason.TIME_ZONE
     with pytest.raises(ValueError, match="orders_max"):
         MarketSettings(orders_max=0)
     play.check_replay()
