@@ -219,7 +219,7 @@ def durable_appends(
 
 @contextlib.contextmanager
 def _operator_faults(*others: type[Exception]) -> Iterator[None]:
-    faults = (CannotMeasure, *others)
+    faults: tuple[type[Exception], ...] = (CannotMeasure, *others)
     try:
         yield
     except faults as error:
