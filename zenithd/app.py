@@ -178,6 +178,8 @@ class Daemon:
         self.offers = Offers(
             self._check_operator, __version__, lambda: self.config.plugin_host.call_seconds_max
         )
+        if self.trading is not None:
+            self.offers.offer("orders", self.trading.routes)
         host = Host(self.history, clock, self.http, self.offers, feeds, self.shared)
         self.sources = Sources(plugins, self.markets, self.metrics, host, self.state)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())

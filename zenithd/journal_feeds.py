@@ -23,7 +23,6 @@ from zenithd.plugin.journal import (
     StateTooLarge,
 )
 
-
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 KIND = "record"

@@ -165,7 +165,7 @@ class Streams:
         async for record in self.read(first, await self.position_at(end - 1)):
             yield record
 
-    async def follow_batches(self, first: int = 1) -> AsyncIterator[list[Record]]:
+    async def follow_batches(self, first: int = 1) -> AsyncGenerator[list[Record], None]:
         """Records from a position on, each once it is acknowledged; ends when the journal is closed.
 
         Raises:

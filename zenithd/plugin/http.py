@@ -20,6 +20,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Every parameter that the route declares, absent ones as their defaults."""
     body: Any = None
     """Of the route's body type; None if it has none."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):

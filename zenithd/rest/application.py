@@ -101,6 +101,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
                     path={name: given[name] for name in names},
                     query={name: given[name] for name in route.query},
                     body=given.get("data"),
+                    headers=request.headers,
                 )
             )
         if answer is None:

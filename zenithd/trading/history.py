@@ -75,6 +75,15 @@ class JournalHistory:
                     found.extend(select(event, kept))
         return list(found)
 
+    async def state_at(self, time: int) -> OmsState:
+        """The state after the last update of that time or before, in nanoseconds since the Unix epoch."""
+        state = OmsState()
+        async for kept in self._updates():
+            if kept.time > time:
+                break
+            state.replay(kept)
+        return state
+
     async def _updates(self) -> AsyncIterator[Kept]:
         records = 0
         async for _, body in self._feed.read():

@@ -30,6 +30,7 @@ from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
 from zenithd.trading.history import JournalHistory
 from zenithd.trading.identifiers import RandomIdentifiers
+from zenithd.trading.operators import account_routes
 from zenithd.trading.prices import PriceWatch
 from zenithd.trading.publishing import TradingPublisher
 from zenithd.trading.reference import MarketReference
@@ -58,6 +59,7 @@ class TradingService:
         prices: is to be told of every change of the markets.
         controller: answers clients.
         entries: its feeds, for the Zenith controller.
+        routes: REST for operators.
     """
 
     def __init__(
@@ -93,9 +95,11 @@ class TradingService:
         self.feeds = Feeds(self.desk, now)
         self.prices = PriceWatch(self.desk)
         self.desk.listeners.append(TradingPublisher(bus, self.desk))
+        history = JournalHistory(feed)
+        self.routes = account_routes(self.desk, history.state_at, identifiers.new_request_id)
         self.controller = TradingController(
             self.desk,
-            JournalHistory(feed),
+            history,
             limits=self._limits,
             lists=self._lists,
             new_request_id=identifiers.new_request_id,
