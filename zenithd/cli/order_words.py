@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 RETRY: Final = "nothing was done just now: try it again"
+BAD_CODE: Final = "codes have no blanks, colons, slashes, commas and exclamation marks"
 
 MEANINGS: Final[Mapping[str, str]] = {
     "Account": "there is no such account, or you may not use it",
@@ -89,6 +90,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Condition.Limit": "the limit of the trailing condition is wrong",
     "ExpectedBalance": "another amount is unsettled than was expected",
     "Transaction.TransactionID": "this transaction id was used for something else; take a new one",
+    "Account.OwnerID": BAD_CODE,
+    "Account.AccountID": BAD_CODE,
     "Owner": "there is no such owner",
     "Feed": "there is no such feed",
     "Account.NotFound": "there is no such account, or you may not see it",
