@@ -243,7 +243,7 @@ def _numbers_of(body: RequestBody) -> Reason:
                 reason = _not_negative("Request.Price", body.price)
             return reason
         case OrderCancel():
-            return _not_negative("Request.Quantity", body.quantity)
+            return _sound("Request.Quantity", body.quantity)
         case ClientCashTransfer():
             return _sound("Request.Value", body.value)
         case _:
