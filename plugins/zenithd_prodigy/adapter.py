@@ -145,6 +145,9 @@ class _Session:
                     if sequence > self._feed.last:
                         await self._feed.submit(update)
             told.position = part.position
+            for each in self._reporter.missed:
+                self._context.log.warning("a changed trade is not told: its order is forgotten", trade=each)
+            self._reporter.missed.clear()
             self._advanced.set()
             self._advanced = trio.Event()
             await self._keep()
@@ -153,7 +156,10 @@ class _Session:
         """Keep what is known once in a while; not before the feed is kept as far: it would begin too late."""
         told = self._reporter.told
         if self._checkpoint is None and told.sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES:
-            self._checkpoint = told.sequence, self._reporter.checkpoint()
+            state = b""
+            for state in self._reporter.checkpoint():  # noqa: B007  (the last one is all)
+                await trio.lowlevel.checkpoint()
+            self._checkpoint = told.sequence, state
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence

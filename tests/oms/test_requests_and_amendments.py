@@ -13,6 +13,7 @@ from tests.oms.oms_support import (
     Books,
     amending,
     answered,
+    deposit,
     executed,
     order,
     placing,
@@ -22,7 +23,7 @@ from tests.oms.oms_support import (
 )
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.events import OrderChanged, RequestChanged
-from zenithd.oms.model.orders import Side
+from zenithd.oms.model.orders import OrderUpdateType, Side
 from zenithd.oms.model.requests import (
     ClientAuthority,
     ClientCashTransfer,
@@ -94,11 +95,8 @@ def test_an_amendment_has_estimates_of_its_own() -> None:
     estimates = {"reserve_price": Decimal(13), "additional_funds": {"Fee": Decimal(8)}}
     books.apply(requested(amending(100, None), **estimates))
     assert books.cash() == {"R": -1_308}
-    books.apply(updated(order(100, None, request_id="r")), answered(COMPLETED))
-    assert books.cash() == {"R": -1_308}
-    held = books.state.order(A, "o")
-    assert held is not None
-    assert held.additional_funds == {"Fee": 8}
+    books.apply(answered(REJECTED))
+    assert books.cash() == {"R": -1_005}
 
 
 def test_an_amendment_counts_while_the_order_is_in_its_account() -> None:
@@ -249,12 +247,39 @@ def test_an_order_removed_while_open_releases_its_reserve() -> None:
     assert books.state.orders == {}
 
 
+def test_what_is_said_again_of_a_removed_order_is_no_news() -> None:
+    done = executed(order(), 100)
+    restated = OrderUpdateType.RESTATE
+    again = traded(done, 100, 10, said=restated)
+    expired = u.OrderExpired(account=A, order_id="o")
+    books = Books(traded(done, 100, 10), expired, limits=Limits(removed_orders=1))
+    assert check(again, books.state) == "Order.OrderID: o was removed"
+    said = updated(done)
+    said = replace(said, update=replace(said.update, type=restated))
+    assert check(said, books.state) == "Order.OrderID: o was removed"
+    assert check(updated(order()), books.state) is None
+    books.apply(updated(order(order_id="p")), updated(order(order_id="p", account=B), previous_account=A))
+    assert list(books.state.removed[A]) == ["p"]
+    books.apply(updated(order(order_id="p"), previous_account=B))
+    assert A not in books.state.removed
+    assert check(again, books.state) is None
+
+
 def test_the_newest_transactions_are_kept() -> None:
     books = Books(limits=Limits(transactions=2))
     for number in range(4):
         done = executed(order(order_id=f"o{number}"), 100)
         books.apply(traded(done, 100, 10))
     assert list(books.state.transactions[A]) == ["o2/t", "o3/t"]
+
+
+def test_transfers_are_known_for_longer_than_trades() -> None:
+    books = Books(deposit(1, id="first"), limits=Limits(transactions=2, transfers=2))
+    for number in range(4):
+        books.apply(traded(executed(order(order_id=f"o{number}"), 100), 100, 10))
+    assert list(books.state.transfers[A]) == ["first"]
+    books.apply(deposit(1, id="second"), deposit(1, id="third"))
+    assert list(books.state.transfers[A]) == ["second", "third"]
 
 
 def test_an_order_is_new_with_every_request_for_one() -> None:

@@ -123,6 +123,10 @@ class Oms:
         """When `due` may have something; None: never."""
         return self._agenda.next_due()
 
+    def waits_for_prices(self, exchange: str, code: str) -> bool:
+        """Whether an order waits for prices of a symbol."""
+        return bool(self._agenda.held.get((exchange, code)))
+
     def checkpoint(self) -> bytes:
         """The state, to be kept."""
         return self.state.checkpoint()

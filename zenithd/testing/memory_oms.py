@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from zenithd.oms.feeds import (
 )
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, FeedConfiguration, FeedDetails
-from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.orders import OrderState, OrderUpdateReason
 from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
@@ -221,9 +221,21 @@ class MemoryOms:
     # Asking
 
     def place(
-        self, body: RequestBody, account: Account = ACCOUNT, feed_id: str = "", request_id: str = ""
+        self,
+        body: RequestBody,
+        account: Account = ACCOUNT,
+        feed_id: str = "",
+        request_id: str = "",
+        **fields: Any,
     ) -> Placed:
         """Ask the adapter for something; a new order gets an id, as it would in the daemon.
+
+        Args:
+            body: what is asked for.
+            account: whose request it is.
+            feed_id: the feed; empty: the only one.
+            request_id: empty: a new one.
+            fields: others of the request.
 
         Raises:
             LocalFeedError: the feed is not online.
@@ -236,6 +248,7 @@ class MemoryOms:
             account=account,
             body=body,
             timestamp=self.clock.now(),
+            **fields,
         )
         placed = Placed(feed_id or next(iter(self.hubs)), request, order_id)
         self.send(placed)
@@ -261,6 +274,11 @@ class MemoryOms:
         await self.wait_until(lambda: len(self.responses) > before, f"an answer to {query.type}")
         return self.responses[before].response
 
+    def take_over(self, feed_id: str, taken: Sequence[Taken]) -> None:
+        """Begin with these updates of a feed, as if they had been kept before a start."""
+        self.taken[feed_id] = list(taken)
+        self.hubs[feed_id] = FeedHub(feed_id, len(taken))
+
     # What was told
 
     def order(self, placed: Placed) -> OrderState | None:
@@ -280,13 +298,16 @@ class MemoryOms:
         ]
 
     def told_of(self, placed: Placed) -> list[ClientRequestUpdate]:
-        """Everything that was told of the request itself."""
+        """Everything that was told of the request: by name, or by an order that it made what it is."""
         key = (placed.request.account, placed.request.request_id)
-        return [
-            update.update
-            for update in self.taken.get(placed.feed_id, ())
-            if isinstance(update, RequestUpdated) and (update.update.account, update.update.request_id) == key
-        ]
+        told: list[ClientRequestUpdate] = []
+        for update in self.taken.get(placed.feed_id, ()):
+            match update:
+                case RequestUpdated(update=said) if (said.account, said.request_id) == key:
+                    told.append(said)
+                case OrderUpdated(order=order) if (order.account, order.request_id) == key:
+                    told += [] if any(each.is_completed for each in told) else [_implied(update)]
+        return told
 
     async def wait_finished(self, placed: Placed) -> ClientRequestUpdate:
         """The request's end, once it is told."""
@@ -430,6 +451,21 @@ class MemoryOms:
                     port = self._ports[output.connection]
                     port.cut()
                     self._gone(port)
+
+
+def _implied(update: OrderUpdated) -> ClientRequestUpdate:
+    """What an order's update says of the request that the order bears."""
+    order = update.order
+    is_rejected = update.update.reason is OrderUpdateReason.REJECTED
+    return ClientRequestUpdate(
+        request_id=order.request_id,
+        account=order.account,
+        order_id=order.order_id,
+        external_id=order.external_id,
+        status=RequestStatus.REJECTED if is_rejected else RequestStatus.COMPLETED,
+        errors=order.errors,
+        is_completed=True,
+    )
 
 
 def _none(_: FeedEvent) -> bool:

@@ -3,13 +3,14 @@
 The records of all markets, and the adapter's notes, come in the one order of the journal. So the same records
 make the same updates with the same numbers, always: a feed is continued anywhere by making them again.
 
-An order is told with what the exchange knows of it. What it does not know (fees, classification, how it was
-routed) is left out; the order management system keeps that as it is (`zenithd.oms.statement`).
+An order is told with what the exchange knows of it, and with the request that made it so: the evidence
+that it was carried out. What the exchange does not know (fees, classification, how it was routed) is
+left out; the order management system keeps that as it is. Of a refused request only that is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -35,7 +36,6 @@ from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
     OrderMove,
-    OrderNew,
     RequestStatus,
 )
 from zenithd.oms.model.updates import (
@@ -56,6 +56,12 @@ from zenithd_prodigy.oms.memory import Memory
 
 MARKET_FEED: Final = "market "
 """Begins the names of the markets' feeds; a number follows."""
+
+REQUESTS_KEPT: Final = 100_000
+"""At least so many of the newest requests are remembered, as the markets remember their commands."""
+
+CLOSED_KEPT: Final = 10_000
+"""At least so many of the newest completed orders of each market are remembered."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _TYPES: Final = {
@@ -96,7 +102,8 @@ class ReportedMarket(msgspec.Struct):
     """Numbers of the symbols, which they keep whatever their code is."""
     orders: dict[int, ReportedOrder] = {}
     """Those that are in the market."""
-    closed: Memory[int, ReportedOrder] = msgspec.field(default_factory=Memory)
+    closed: Memory[int, ReportedOrder] = msgspec.field(default_factory=lambda: Memory(kept=CLOSED_KEPT))
+    """Those that can still be moved, and whose trades can still be told of when they are changed."""
 
     @property
     def destination(self) -> str:
@@ -127,14 +134,26 @@ class Told(msgspec.Struct):
     exchanges: dict[str, ExchangeDetails] = {}
     open: dict[str, Place] = {}
     """Orders in a market, by the order management system's id."""
-    closed: Memory[str, Place] = msgspec.field(default_factory=Memory)
-    requests: Memory[str, bool] = msgspec.field(default_factory=Memory)
+    closed: Memory[str, Place] = msgspec.field(default_factory=lambda: Memory(kept=CLOSED_KEPT))
+    requests: Memory[str, bool] = msgspec.field(default_factory=lambda: Memory(kept=REQUESTS_KEPT))
     """What became of each request: carried out, or refused."""
-    named: Memory[str, tuple[Account, str]] = msgspec.field(default_factory=Memory)
+    named: Memory[str, tuple[Account, str]] = msgspec.field(
+        default_factory=lambda: Memory(kept=REQUESTS_KEPT)
+    )
+    """Requests whose commands have other names than the usual ones."""
+
+
+class _Checkpoint(msgspec.Struct, array_like=True, frozen=True):
+    """What is known, in the pieces in which it is encoded."""
+
+    rest: bytes
+    markets: dict[int, bytes]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Told)
+_MARKET_DECODER = msgspec.msgpack.Decoder(ReportedMarket)
+_CHECKPOINT_DECODER = msgspec.msgpack.Decoder(_Checkpoint)
 
 
 def request_text(account: Account, request_id: str) -> str:
@@ -151,10 +170,21 @@ class Reporter:
         self._updates: list[FeedUpdate] = []
         self._place = ""
         """The record at hand, for the ids of updates."""
+        self.missed: list[str] = []
+        """What could not be told, because the order is not remembered any more."""
 
-    def checkpoint(self) -> bytes:
-        """All it knows."""
-        return _ENCODER.encode(self.told)
+    def checkpoint(self) -> Iterator[bytes]:
+        """All it knows, as the last of what is given: each piece takes some time.
+
+        Nothing may be applied in between.
+        """
+        rest = _ENCODER.encode(msgspec.structs.replace(self.told, markets={}))
+        yield rest
+        markets = {}
+        for number, market in self.told.markets.items():
+            markets[number] = _ENCODER.encode(market)
+            yield markets[number]
+        yield _ENCODER.encode(_Checkpoint(rest, markets))
 
     @classmethod
     def restored(cls, entity: str, checkpoint: bytes) -> Reporter:
@@ -163,9 +193,11 @@ class Reporter:
         Raises:
             ValueError: the checkpoint is none, or one of another version.
         """
-        told: Told = _DECODER.decode(checkpoint)
+        pieces = _CHECKPOINT_DECODER.decode(checkpoint)
+        told: Told = _DECODER.decode(pieces.rest)
         if told.version != Told().version:
             raise ValueError(f"a checkpoint of version {told.version}")
+        told.markets = {number: _MARKET_DECODER.decode(each) for number, each in pieces.markets.items()}
         return cls(entity, told)
 
     def apply(self, feed: str, sequence: int, body: bytes) -> list[FeedUpdate]:
@@ -209,28 +241,17 @@ class Reporter:
     def _update(self, reason: OrderUpdateReason, **fields: Any) -> OrderUpdate:
         return OrderUpdate(reason=reason, update_id=f"{self._place}/{len(self._updates)}", **fields)
 
-    def _completed(self, name: str, reported: ReportedOrder) -> None:
-        """The request whose command this was is carried out."""
-        request = self.told.named.get(name) or codes.request_of(name)
-        if request is None:
-            return
-        account, request_id = request
-        self.told.requests.add(request_text(account, request_id), True, reported.order.timestamp)
-        self._tell(
-            RequestUpdated(
-                update=ClientRequestUpdate(
-                    request_id=request_id,
-                    account=account,
-                    order_id=reported.order.order_id,
-                    external_id=reported.order.external_id,
-                    status=RequestStatus.COMPLETED,
-                    is_completed=True,
-                )
-            )
-        )
+    def _carried_out(self, name: str, reported: ReportedOrder) -> None:
+        """The request whose command this was is carried out: the order that bears its id tells so."""
+        request = self._request(name)
+        if request is not None:
+            self.told.requests.add(request_text(*request), True, reported.order.timestamp)
+
+    def _request(self, name: str) -> tuple[Account, str] | None:
+        return self.told.named.get(name) or codes.request_of(name)
 
     def _request_id(self, name: str) -> str:
-        request = self.told.named.get(name) or codes.request_of(name)
+        request = self._request(name)
         return "" if request is None else request[1]
 
     # Orders
@@ -265,7 +286,7 @@ class Reporter:
         reported = market.orders[event.order] = ReportedOrder(order, event.symbol, event.quantity)
         self.told.open[order.order_id] = Place(number, event.order)
         self._tell(OrderUpdated(order=order, update=self._update(OrderUpdateReason.NEW)))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _amended(self, number: int, market: ReportedMarket, event: e.OrderAmended) -> None:
         reported = market.orders.get(event.order)
@@ -287,7 +308,7 @@ class Reporter:
             request_id=self._request_id(event.command_id) or reported.order.request_id,
         )
         self._tell(OrderUpdated(order=reported.order, update=self._update(OrderUpdateReason.REPLACE)))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _rested(self, number: int, market: ReportedMarket, event: e.OrderRested) -> None:
         """It may have a price only now: one that takes the market's and rests there."""
@@ -309,7 +330,7 @@ class Reporter:
         self._put_away(number, market, event.order)
         update = self._update(reason, properties={"Reason": event.reason.value})
         self._tell(OrderUpdated(order=reported.order, update=update))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _traded(self, number: int, market: ReportedMarket, event: e.Traded) -> None:
         for fill, side in ((event.buy, "B"), (event.sell, "S")):
@@ -341,6 +362,8 @@ class Reporter:
         for fill, side in ((event.trade.buy, "B"), (event.trade.sell, "S")):
             reported = market.find(fill.order)
             if reported is None or event.trade.symbol not in market.symbols:
+                if fill.party.entity == market.entity:
+                    self.missed.append(f"trade {event.trade.trade_id} of order {order_id_text(fill.order)}")
                 continue
             trade = self._trade(number, market, event.trade, side, kind)
             self._tell(OrderTraded(order=reported.order, update=self._update(reason), trade=trade))
@@ -456,9 +479,6 @@ class Reporter:
         if self.told.requests.get(text) is not None:
             return  # it came twice at the same time: it is told once
         self.told.requests.add(text, False, note.time)
-        if isinstance(request.body, OrderNew):
-            order = _rejected(request, request.body, note)
-            self._tell(OrderUpdated(order=order, update=self._update(OrderUpdateReason.REJECTED)))
         self._reject(request, note.order_id, note.errors, note.text)
 
     def _reject(self, request: ClientRequest, order_id: str, errors: tuple[str, ...], text: str) -> None:
@@ -491,18 +511,6 @@ class Reporter:
         self._change(reported, note.time, account=request.account, request_id=request.request_id)
         update = self._update(OrderUpdateReason.REPLACE, previous_account=body.prev_account)
         self._tell(OrderUpdated(order=reported.order, update=update))
-        self._tell(
-            RequestUpdated(
-                update=ClientRequestUpdate(
-                    request_id=request.request_id,
-                    account=request.account,
-                    order_id=body.order_id,
-                    external_id=reported.order.external_id,
-                    status=RequestStatus.COMPLETED,
-                    is_completed=True,
-                )
-            )
-        )
 
 
 _EVENTS: Final[dict[type, Callable[[Reporter, int, ReportedMarket, Any], None]]] = {
@@ -531,31 +539,6 @@ _NOTES: Final[dict[type, Callable[[Reporter, Any], None]]] = {
 def _is_movable(order: OrderState, account: Account) -> bool:
     """An order that is filled can be moved too, one that was cancelled cannot."""
     return order.account == account and (not order.is_completed or order.status == codes.FILLED)
-
-
-def _rejected(request: ClientRequest, body: OrderNew, note: notes.RequestRefused) -> OrderState:
-    """The order that the exchange never had."""
-    return OrderState(
-        order_id=note.order_id,
-        account=request.account,
-        request_id=request.request_id,
-        code=body.code,
-        exchange=body.exchange,
-        currency="",
-        side=body.side,
-        order_type=body.order_type,
-        quantity=body.quantity,
-        price=body.price,
-        lifetime=body.lifetime,
-        expiry_date=body.expiry_date,
-        ex_destination=body.ex_destination,
-        values=request.values,
-        properties=request.properties,
-        timestamp=note.time,
-        is_completed=True,
-        errors=note.errors,
-        status=codes.REJECTED,
-    )
 
 
 def _values(event: e.OrderPlaced, scale: int) -> dict[str, Decimal]:

@@ -42,6 +42,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     request_statuses: list[RequestStatusDetails]
     feeds: list[FeedDetails]
     orders: list[OrderState]
+    removed: list[tuple[Account, list[str]]]
     trades: list[tuple[Account, str, list[Booking]]]
     """By order id."""
     requests: list[tuple[ClientRequestState, str]]
@@ -53,6 +54,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     cash: list[CashPosition]
     assets: list[AssetPosition]
     transactions: list[ClientTransaction]
+    transfers: list[tuple[Account, list[ClientTransaction]]]
     refusals: dict[str, int]
     orders_created: int
 
@@ -88,6 +90,8 @@ def restore_into(state: Held, encoded: bytes) -> None:
     for transaction in checkpoint.transactions:
         details = transaction.details
         state.transactions.setdefault(details.account, {})[details.transaction_id] = transaction
+    for account, transfers in checkpoint.transfers:
+        state.transfers[account] = {made.details.transaction_id: made for made in transfers}
 
 
 def _captured(state: Held) -> Checkpoint:
@@ -101,6 +105,7 @@ def _captured(state: Held) -> Checkpoint:
         request_statuses=list(state.request_statuses.values()),
         feeds=list(state.feeds.values()),
         orders=list(_flat(state.orders)),
+        removed=[(account, list(order_ids)) for account, order_ids in state.removed.items()],
         trades=[
             (account, order_id, list(bookings.values()))
             for account, by_order in state.trades.items()
@@ -122,6 +127,7 @@ def _captured(state: Held) -> Checkpoint:
         cash=list(_flat(state.cash)),
         assets=list(_flat(state.assets)),
         transactions=list(_flat(state.transactions)),
+        transfers=[(account, list(held.values())) for account, held in state.transfers.items()],
         refusals=state.refusals,
         orders_created=state.orders_created,
     )
@@ -151,6 +157,8 @@ def _restore_orders(state: Held, checkpoint: Checkpoint) -> None:
         if order.remove_after is not None:
             state.removals.append((order.remove_after, order.account, order.order_id))
     heapq.heapify(state.removals)
+    for account, order_ids in checkpoint.removed:
+        state.removed[account] = dict.fromkeys(order_ids)
     for account, order_id, bookings in checkpoint.trades:
         state.trades.setdefault(account, {})[order_id] = {
             booking.trade.trade_id: booking for booking in bookings

@@ -18,10 +18,9 @@ from zenithd.oms.model.orders import (
     OrderUpdateType,
 )
 from zenithd.oms.model.updates import OrderExpired, OrderReplaced, OrderTraded, OrderUpdated
-from zenithd.oms.reserves import RESERVE_PRICE
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.held import Held
-from zenithd.oms.state.retention import forget_requests_of
+from zenithd.oms.state.retention import forget_requests_of, note_removed
 from zenithd.oms.state.trade_transactions import trade_transaction
 
 Value = TypeVar("Value")
@@ -29,7 +28,7 @@ Value = TypeVar("Value")
 
 def order_updated(effects: Effects, update: OrderUpdated) -> None:
     """Action Update."""
-    put_order(effects, _estimated(effects.state, update), update.update.previous_account)
+    put_order(effects, update.order, update.update.previous_account)
     effects.events.append(ActionTaken(update))
 
 
@@ -44,7 +43,7 @@ def order_traded(effects: Effects, update: OrderTraded) -> None:
 
     No trade is booked twice, however often it is told (Restate).
     """
-    order, trade = _estimated(effects.state, update), update.trade
+    order, trade = update.order, update.trade
     known = effects.state.booking(effects.state.order_before(order, update.update.previous_account), trade)
     order = put_order(effects, order, update.update.previous_account)
     effects.events.append(ActionTaken(update))
@@ -77,11 +76,13 @@ def put_order(effects: Effects, order: OrderState, previous_account: Account | N
         effects.reserve(before, needed, None)
         if before is not None:
             _unhold(state, before)
+        note_removed(state, order.account, order.order_id)
         effects.events.append(OrderChanged(order, removed=True, previous=moved))
         return order
     if moved is not None and before is not None:
         _carry_over(state, before, order)
     state.orders.setdefault(order.account, {})[order.order_id] = order
+    _pop(state.removed, order.account, order.order_id)
     _note_removal(state, before, order)
     effects.reserve(before, needed, order)
     effects.events.append(OrderChanged(order, previous=moved))
@@ -108,29 +109,6 @@ def restated(order: OrderState, transform_id: str, previous_account: Account | N
     )
 
 
-def _estimated(state: Held, update: OrderUpdated | OrderTraded) -> OrderState:
-    """The order with what the hub estimated of it, where its exchange says nothing of that.
-
-    Once an amendment is carried out (the order names it), with what was estimated for the amended order.
-    """
-    order = update.order
-    if order.additional_funds and (order.price is not None or RESERVE_PRICE in order.values):
-        return order
-    before = state.order_before(order, update.update.previous_account)
-    if before is None:
-        return order
-    price, funds = before.values.get(RESERVE_PRICE), before.additional_funds
-    if order.request_id != before.request_id:
-        amendment = state.amendments.get((before.account, order.order_id), {}).get(order.request_id)
-        if amendment is not None:
-            price = price if amendment.reserve_price is None else amendment.reserve_price
-            funds = amendment.additional_funds or funds
-    values = order.values
-    if order.price is None and price is not None:
-        values = {RESERVE_PRICE: price} | values
-    return replace(order, values=values, additional_funds=order.additional_funds or funds)
-
-
 def _dated(order: OrderState, before: OrderState | None, time: int) -> OrderState:
     """With the times that its source left to us."""
     created = order.created or (before.created if before is not None else 0) or time
@@ -152,6 +130,7 @@ def _carry_over(state: Held, before: OrderState, order: OrderState) -> None:
     """Take what belongs to an order to its new account."""
     old, new, order_id = before.account, order.account, order.order_id
     _pop(state.orders, old, order_id)
+    note_removed(state, old, order_id)
     trades = _pop(state.trades, old, order_id)
     if trades:
         state.trades.setdefault(new, {})[order_id] = trades
@@ -164,6 +143,7 @@ def _unhold(state: Held, order: OrderState) -> None:
     _pop(state.orders, order.account, order.order_id)
     _pop(state.trades, order.account, order.order_id)
     forget_requests_of(state, order.account, order.order_id)
+    note_removed(state, order.account, order.order_id)
 
 
 def _pop(by_account: dict[Account, dict[str, Value]], account: Account, key: str) -> Value | None:
