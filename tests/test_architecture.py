@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "supervisor",
         "rare_log",
     },
-    "trading": {"bus", "controllers", "domain", "market", "oms", "plugin", "wire"},
+    "trading": {"bus", "config", "controllers", "domain", "market", "oms", "plugin", "supervisor", "wire"},
     "turns": set(),
     "garbage": set(),
     "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin", "oms"},

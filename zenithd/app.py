@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
 from zenithd.config import Config, ConfigError, unknown_sections
 from zenithd.controllers.fragments import FragmentsController
+from zenithd.controllers.interface import Controller
 from zenithd.controllers.market import MarketController
 from zenithd.controllers.zenith import ZenithController
 from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_file
@@ -36,15 +38,15 @@ from zenithd.history.schema import StoreRefused
 from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
 from zenithd.journal import Journal, State
 from zenithd.journal import StoreRefused as JournalStoreRefused
-from zenithd.journal_feeds import PluginFeeds
+from zenithd.journal_feeds import PluginFeed, PluginFeeds
 from zenithd.journaling import open_journal
 from zenithd.logs import configure_logs, set_level
 from zenithd.markets.context import Host
 from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
 from zenithd.metrics import Metrics
 from zenithd.open_files import connections_possible, file_limit, file_shortage
-from zenithd.plugin.interfaces import Clock
-from zenithd.plugin.loaded import PluginState
+from zenithd.plugin.interfaces import Adapter, Clock
+from zenithd.plugin.loaded import Brought, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
 from zenithd.plugin.remote_history import PluginContext, RemoteHistory, build
 from zenithd.plugin.shared import SharedByPlugin
@@ -64,6 +66,10 @@ from zenithd.state_lock import lock_state
 from zenithd.status import Status, Surroundings, describe_plugin
 from zenithd.supervisor import SupervisionSettings, supervise
 from zenithd.tokens import TokenSigner, load_key
+from zenithd.trading.adapters import SUFFIX as ADAPTER
+from zenithd.trading.adapters import Adapters
+from zenithd.trading.service import FEED as ORDERS_FEED
+from zenithd.trading.service import TradingService, pass_all
 from zenithd.watchdog import Stall, Watchdog
 from zenithd.wire.codec import Codec
 from zenithd.wire.commands import Login
@@ -136,11 +142,30 @@ class Daemon:
         seconds = config.plugin_host.call_seconds_max
         self.http = httpx2.AsyncClient(timeout=seconds)
         remote = RemoteHistory(plugins.history_sources(), clock, self.http, seconds)
-        controllers = (
+        self.journal = _make_journal(config, self.metrics)
+        feeds = PluginFeeds(self.journal, clock.now)
+        self.shared = SharedByPlugin()
+        self.trading = self._make_trading() if config.orders.enabled else None
+        entries = {} if self.trading is None else self.trading.entries
+        controllers: list[Controller] = [
             MarketController(self.markets, self.history, remote.bars),
-            ZenithController(self.markets, config.server.name, __version__),
+            ZenithController(self.markets, config.server.name, __version__, entries),
             FragmentsController(self.markets),
-        )
+        ]
+        self.adapters: Adapters | None = None
+        if self.trading is not None:
+            controllers.append(self.trading.controller)
+            self.markets.on_changes = self.trading.prices.observe
+            self.adapters = Adapters(
+                plugins,
+                self.trading.feeds,
+                clock=clock,
+                http=self.http,
+                journal=feeds,
+                shared=self.shared,
+                state_directory=self.state,
+                report=self._report_adapter,
+            )
         self.services = Services(
             config,
             self.bus,
@@ -154,9 +179,6 @@ class Daemon:
         self.offers = Offers(
             self._check_operator, __version__, lambda: self.config.plugin_host.call_seconds_max
         )
-        self.journal = _make_journal(config, self.metrics)
-        feeds = PluginFeeds(self.journal, clock.now)
-        self.shared = SharedByPlugin()
         host = Host(self.history, clock, self.http, self.offers, feeds, self.shared)
         self.sources = Sources(plugins, self.markets, self.metrics, host, self.state)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
@@ -172,17 +194,36 @@ class Daemon:
         self._reloading: Reloader | None = None
         self._authenticators()
 
+    def _make_trading(self) -> TradingService:
+        return TradingService(
+            self.config.orders,
+            self.bus,
+            self.markets,
+            lambda: iter(self.markets),
+            PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
+            pass_all,
+            self.clock.now,
+            random.Random(secrets.randbits(256)),
+        )
+
+    def _report_adapter(self, brought: Brought[Adapter[Any]], status: SourceStatus) -> None:
+        self.sources.report(brought.plugin, f"{brought.name}{ADAPTER}", status)
+
     def _surroundings(self) -> Surroundings:
         tls = self.tls
         return Surroundings(
             name=lambda: self.config.server.name,
             plugins=lambda: self.plugins.plugins,
-            waiting_for=lambda: [*self.sources.waiting_for(), *self._journal_refuses()],
+            waiting_for=self._waiting_for,
             connections=lambda: self.listener.connections,
             connections_max=lambda: connections_possible(self.config.limits.connections_max, file_limit()),
             operators=lambda: self.config.server.operators,
             certificate_expires=None if tls is None else lambda: tls.expires.timestamp(),
         )
+
+    def _waiting_for(self) -> list[str]:
+        orders = [] if self.trading is None else self.trading.waiting_for()
+        return [*self.sources.waiting_for(), *self._journal_refuses(), *orders]
 
     def _journal_refuses(self) -> list[str]:
         """Why orders and operators' commands are refused now; none if they are taken."""
@@ -300,6 +341,8 @@ class Daemon:
                 services.start_soon(self.history.run, name="history")
                 services.start_soon(self.journal.run, name="journal")
                 services.start_soon(self.flusher.run, name="fan-out")
+                if self.trading is not None:
+                    services.start_soon(self.trading.run, name="trading")
                 services.start_soon(self.services.turns.serve, name="turns of clients")
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
                 services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
@@ -308,7 +351,7 @@ class Daemon:
                 for feed in self.sources.feeds.values():
                     services.start_soon(feed.run, name=f"markets of {feed.name}")
                 async with trio.open_nursery() as supervisors:
-                    for source in self.sources:
+                    for source in [*self.sources, *(self.adapters or ())]:
                         supervisors.start_soon(
                             supervise,
                             source,

@@ -95,12 +95,14 @@ class Sources:
         self._report(brought, SourceStatus(_PLUGIN_STATES.get(status, PluginState.ACTIVE), reason))
 
     def _report(self, brought: Brought[MarketSource[Any]], status: SourceStatus) -> None:
-        """Show a source's state in the plugin list and the metrics."""
-        plugin = brought.plugin
-        known = plugin.parts.get(brought.name)
+        self.report(brought.plugin, brought.name, status)
+
+    def report(self, plugin: LoadedPlugin, part: str, status: SourceStatus) -> None:
+        """Show the state of a plugin's part in the plugin list and the metrics."""
+        known = plugin.parts.get(part)
         if known is not None and status.restarts > known.restarts:
             self._metrics.plugin_restarts.labels(plugin.name).inc(status.restarts - known.restarts)
-        plugin.report(brought.name, status)
+        plugin.report(part, status)
         self._show_plugin(plugin)
 
     def _show_plugin(self, plugin: LoadedPlugin) -> None:

@@ -88,6 +88,8 @@ class Markets:
         self.now = now
         self.on_unlisted: Callable[[InstrumentId], None] | None = None
         """Told of each instrument that is gone, so that its subscriptions can be ended."""
+        self.on_changes: Callable[[MarketView, Changes], None] | None = None
+        """Told of every change of a market that is not derived from others, after subscribers."""
         self.feeds: dict[str, SourceFeed] = {}
         self._bus = bus
         self._publisher = Publisher(bus, now)
@@ -334,6 +336,8 @@ class Markets:
                 )
             self._keep_trades(market, changes)
         self._spread(market, changes, events)
+        if self.on_changes is not None and isinstance(market, VenueMarket):
+            self.on_changes(market, changes)
 
     def _spread(self, market: MarketView, changes: Changes, events: Sequence[MarketEvent] = ()) -> None:
         self._publisher.publish(market, changes)

@@ -19,7 +19,7 @@ import trio
 
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.market_data import FeedStatus
-from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send
+from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send, Submit
 from zenithd.oms.model.events import ViewEvent
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.model.updates import decode_updates, encode_updates
@@ -131,13 +131,18 @@ class OrderDesk:
         """Why orders are not taken; empty if they are."""
         return "" if self._serving else self._refusal
 
+    def waits_for_prices(self, exchange: str, code: str) -> bool:
+        """Whether an order waits for prices of a symbol."""
+        return self._oms.waits_for_prices(exchange, code)
+
     def feed_status(self) -> FeedStatus:
         """Of the Trading feed."""
         return FeedStatus.ACTIVE if self._serving else FeedStatus.IMPAIRED
 
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
         """What would come of a request; nothing does."""
-        return self._oms.calculate(request, user, self._now())
+        checked = msgspec.structs.replace(request, is_validate=True)
+        return self._oms.handle(Submit(checked, user), self._now())
 
     async def execute(self, command: Command) -> Outcome:
         """Carry out a command; returns once what came of it is kept and told.

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from zenithd.authority.access import Access
 from zenithd.controllers.interface import Answer
 from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
@@ -15,12 +17,16 @@ from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import (
     ClientAuthority,
+    ClientQueue,
+    ClientQueueUpdate,
     ClientRequest,
+    ClientRequestUpdate,
     OrderAmend,
     OrderCancel,
     OrderMove,
     OrderNew,
     RequestBody,
+    RequestStatus,
 )
 from zenithd.oms.refusals import Result
 from zenithd.wire.trading.orders import result_payload
@@ -111,6 +117,8 @@ class Actions:
     def _body(self, topic: str, request: OrderRequest) -> RequestBody:
         if topic == "PlaceOrder":
             return _new(request)
+        if topic == "AuthoriseOrder":
+            return _authorise(request)
         order = self._desk.state.order(request.account, request.order_id)
         if order is None:
             raise Rejected("Order")
@@ -170,6 +178,16 @@ def _new(request: OrderRequest) -> OrderNew:
         expiry_date=details.expiry_date,
         ex_destination=request.route.get("Market", ""),
     )
+
+
+def _authorise(request: OrderRequest) -> ClientQueueUpdate:
+    """Release the queued request of an order, or refuse it."""
+    update = ClientRequestUpdate(
+        request_id="", account=request.account, order_id=request.order_id, text=request.reason or None
+    )
+    if request.authorise:
+        return ClientQueueUpdate(update=msgspec.structs.replace(update, target=ClientQueue()))
+    return ClientQueueUpdate(update=msgspec.structs.replace(update, status=RequestStatus.REJECTED))
 
 
 def _amend(request: OrderRequest, order: OrderState) -> OrderAmend:

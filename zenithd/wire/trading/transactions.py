@@ -13,7 +13,7 @@ from zenithd.wire.numbers import number
 Payload = dict[str, Any]
 
 SETTLEMENT_DAYS: Final = 2
-"""In week days after the trade: the protocol wants a settlement date, the platform has none (platform D.2)."""
+"""In week days after the trade: the protocol wants a date of settlement, the platform has none (D.2)."""
 _WEEK_END: Final = (5, 6)
 _DAY: Final = 86_400 * NANOSECONDS
 

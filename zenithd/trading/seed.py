@@ -1,0 +1,61 @@
+"""The accounts of the demonstration, made once (platform C.4, C.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from zenithd.oms.commands import Command, Define, Only, Transact
+from zenithd.oms.model.accounts import Account, AccountDetails
+from zenithd.oms.model.directory import OwnerDetails
+from zenithd.oms.model.transactions import AssetTransfer, CashTransfer, TransactionDetails
+from zenithd.oms.model.updates import AccountDefined, AssetTransferred, CashTransferred, OwnerDefined
+from zenithd.oms.state import OmsState
+
+OWNER: Final = "XS"
+EXCHANGE: Final = "XSX"
+CURRENCY: Final = "AUD"
+CASH: Final = Decimal(10_000)
+QUANTITY: Final = Decimal(1_000)
+SEEDED: Final = "Seeded"
+"""Metadata of the owner once all of it is there: what was given away since is not given again."""
+
+
+def is_seeded(state: OmsState) -> bool:
+    """Whether the accounts were made before."""
+    owner = state.owners.get(OWNER)
+    return owner is not None and SEEDED in owner.metadata
+
+
+def seed(accounts: int, symbols: Sequence[str]) -> Iterator[Command]:
+    """Make the accounts; carried out in part, it can be carried out again."""
+    yield Define(OwnerDefined(details=OwnerDetails(owner_id=OWNER, name="Demonstration")))
+    for number in range(1, accounts + 1):
+        account = Account(owner_id=OWNER, account_id=f"{number:04}")
+        yield Define(
+            AccountDefined(
+                details=AccountDetails(
+                    account=account, name=f"Demonstration {number:04}", default_currency=CURRENCY
+                )
+            )
+        )
+        yield Transact(_cash(account), only=Only.IF_ZERO)
+        for code in symbols:
+            yield Transact(_assets(account, code), only=Only.IF_ZERO)
+    done = OwnerDetails(owner_id=OWNER, name="Demonstration", metadata={SEEDED: str(accounts)})
+    yield Define(OwnerDefined(details=done))
+
+
+def _cash(account: Account) -> CashTransferred:
+    return CashTransferred(
+        transaction=TransactionDetails(transaction_id=f"seed:{account}:{CURRENCY}", account=account),
+        transfer=CashTransfer(currency=CURRENCY, value=CASH),
+    )
+
+
+def _assets(account: Account, code: str) -> AssetTransferred:
+    return AssetTransferred(
+        transaction=TransactionDetails(transaction_id=f"seed:{account}:{code}", account=account),
+        transfer=AssetTransfer(code=code, exchange=EXCHANGE, value=QUANTITY),
+    )

@@ -1,0 +1,182 @@
+"""Everything about orders that a daemon needs, built and wired; `run` sets it in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from random import Random
+from typing import Any, Final
+
+import structlog
+import trio
+
+from zenithd.bus import Bus
+from zenithd.config import OrderSettings
+from zenithd.controllers.directory import MarketDirectory
+from zenithd.controllers.trading import TradingController
+from zenithd.controllers.trading.desk import DeskClosed
+from zenithd.domain.identifiers import MarketId, instrument_id
+from zenithd.market.view import MarketView
+from zenithd.oms.commands import Define, Refused
+from zenithd.oms.fees import FeeRates, FeeTable
+from zenithd.oms.lifecycle import REQUEST_STATUSES
+from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.updates import RequestStatusDefined
+from zenithd.oms.reference import Verdict, Vetting, VettingCase
+from zenithd.oms.rules import OmsRules
+from zenithd.oms.turn import Surroundings
+from zenithd.plugin.journal import JournalFeed
+from zenithd.trading.desk import DeskSettings, OrderDesk
+from zenithd.trading.feeds import Feeds
+from zenithd.trading.history import JournalHistory
+from zenithd.trading.identifiers import RandomIdentifiers
+from zenithd.trading.prices import PriceWatch
+from zenithd.trading.publishing import TradingPublisher
+from zenithd.trading.reference import MarketReference
+from zenithd.trading.seed import EXCHANGE, is_seeded, seed
+from zenithd.wire.trading.positions import AUTHORITY, PROVIDER, authority_feed, trading_feed
+
+FEED: Final = "oms"
+"""Feed of the journal in which all updates are kept."""
+
+SEED_LOOK_SECONDS = 0.05
+"""How often it is looked whether the exchange of the demonstration lists its symbols."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class _NotListedYet(Exception):
+    """The exchange of the demonstration has not listed its symbols."""
+
+
+class TradingService:
+    """The order management system of one daemon.
+
+    Attributes:
+        desk: takes commands.
+        feeds: where adapters connect.
+        prices: is to be told of every change of the markets.
+        controller: answers clients.
+        entries: its feeds, for the Zenith controller.
+    """
+
+    def __init__(
+        self,
+        settings: OrderSettings,
+        bus: Bus,
+        markets: MarketDirectory,
+        every_market: Callable[[], Iterable[MarketView]],
+        feed: JournalFeed,
+        vetting: Vetting,
+        now: Callable[[], int],
+        randomness: Random,
+    ) -> None:
+        self._settings = settings
+        self._markets = markets
+        identifiers = RandomIdentifiers(randomness)
+        around = Surroundings(
+            reference=MarketReference(markets.find, every_market, settings.currency),
+            vetting=vetting,
+            fees=fee_table(settings),
+            identifiers=identifiers,
+            rules=rules(settings),
+        )
+        self.desk = OrderDesk(
+            feed,
+            around,
+            now,
+            DeskSettings(
+                commands_waiting_max=settings.commands_waiting_max,
+                checkpoint_records=settings.checkpoint_records,
+            ),
+        )
+        self.feeds = Feeds(self.desk, now)
+        self.prices = PriceWatch(self.desk)
+        self.desk.listeners.append(TradingPublisher(bus, self.desk))
+        self.controller = TradingController(
+            self.desk,
+            JournalHistory(feed),
+            limits=self._limits,
+            lists=self._lists,
+            new_request_id=identifiers.new_request_id,
+        )
+        self.entries: Mapping[str, Callable[[], dict[str, Any]]] = {
+            AUTHORITY: authority_feed,
+            PROVIDER: lambda: trading_feed(self.desk.feed_status()),
+        }
+        self._is_prepared = False
+
+    def waiting_for(self) -> list[str]:
+        """What must be there before orders are taken, and is not."""
+        if self.desk.refusal:
+            return [f"orders: {self.desk.refusal}"]
+        return [] if self._is_prepared else ["orders: accounts are being made"]
+
+    async def run(self) -> None:
+        """Take orders until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.desk.run, name="orders")
+            nursery.start_soon(self._prepare, name="orders: statuses and accounts")
+
+    async def _prepare(self) -> None:
+        """Define what every system has, and the accounts of the demonstration."""
+        while True:
+            try:
+                await self._define()
+                break
+            except (DeskClosed, _NotListedYet):
+                await trio.sleep(SEED_LOOK_SECONDS)
+        self._is_prepared = True
+
+    async def _define(self) -> None:
+        for status in REQUEST_STATUSES:
+            await self.desk.execute(Define(RequestStatusDefined(details=status)))
+        accounts = self._settings.demonstration_accounts
+        if not accounts or is_seeded(self.desk.state):
+            return
+        exchange = self._markets.find(MarketId(EXCHANGE))
+        if exchange is None or not exchange.instruments:
+            raise _NotListedYet
+        symbols = sorted(each.instrument.code for each in exchange.instruments.values())
+        for command in seed(accounts, symbols):
+            outcome = await self.desk.execute(command)
+            if isinstance(outcome, Refused):
+                log.warning("an account of the demonstration was refused", errors=outcome.errors)
+
+    def _lists(self, market: str, code: str) -> bool:
+        found = self._markets.find(MarketId(market))
+        return found is not None and instrument_id(code, found.definition.id) in found.instruments
+
+    def _limits(self, account: Account, code: str, market: str) -> Mapping[str, float]:
+        return {"TotalValue.Maximum": float(self._settings.order_value_max)}
+
+
+def pass_all(case: VettingCase) -> Verdict:
+    """No rules."""
+    return Verdict()
+
+
+def rules(settings: OrderSettings) -> OmsRules:
+    """The limits that the configuration sets."""
+    return OmsRules(
+        buffer_seconds=settings.buffer_seconds,
+        answer_seconds=settings.answer_seconds,
+        queue_seconds=settings.queue_seconds,
+        market_order_margin=Decimal(settings.market_order_margin),
+        order_value_max=Decimal(settings.order_value_max),
+        order_quantity_max=Decimal(settings.order_quantity_max),
+    )
+
+
+def fee_table(settings: OrderSettings) -> FeeTable:
+    """The schedules that the configuration has."""
+    return FeeTable(
+        {
+            schedule.name: FeeRates(
+                brokerage_rate=Decimal(schedule.brokerage_rate),
+                brokerage_minimum=Decimal(schedule.brokerage_minimum),
+                tax_rate=Decimal(schedule.tax_rate),
+            )
+            for schedule in settings.fees
+        }
+    )
