@@ -5,7 +5,7 @@
 * `FakeClock` follows trio's clock; `network_clock` is that clock for tests with sockets.
 * `conformance` has the checks that every market source must pass.
 * `MemoryOms` is an order management system for adapters that loses, repeats and comes late as a test wants;
-  `adapter_conformance` has the checks that every adapter must pass; `MemoryJournal` is what both leave behind.
+  `adapter_conformance` has the checks that every adapter must pass. `MemoryJournal` keeps what both need.
 
 docs/plugin-authoring.md, sections 7 and 10, shows them together.
 """
