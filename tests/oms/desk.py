@@ -1,10 +1,10 @@
-"""A desk to play orders on: one `Oms`, fakes for what comes from outside, an exchange that answers by script."""
+"""A desk to play orders on: one `Oms`, fakes for what comes from outside, an exchange by script."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -61,6 +61,7 @@ from zenithd.oms.reference import MarketView, Symbol, Verdict, VettingCase
 from zenithd.oms.rules import NANOSECONDS, OmsRules
 from zenithd.oms.turn import Surroundings
 
+D = Decimal
 replace = msgspec.structs.replace
 START = int(datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()) * NANOSECONDS
 DAY = 86_400 * NANOSECONDS
@@ -275,7 +276,7 @@ class Desk:
             sequence = self.sequence = self.sequence + 1
         return self.do(FeedUpdate(FEED, sequence, update))
 
-    def amend(self, order_id: str, request_id: str = "A1", **changes: Any) -> Outcome:
+    def amend(self, order_id: str, /, request_id: str = "A1", **changes: Any) -> Outcome:
         return self.submit(amendment(self.order(order_id), request_id, **changes))
 
     def cancel(self, order_id: str, request_id: str = "C1") -> Outcome:

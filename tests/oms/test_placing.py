@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
-
-from tests.oms.desk import XS1, Desk, accepted, new, refused
-from zenithd.oms.model.orders import OrderUpdateReason as R
+from tests.oms.desk import XS1, D, Desk, accepted, new, refused
 from zenithd.oms.model.orders import OrderType, Side
+from zenithd.oms.model.orders import OrderUpdateReason as R
 from zenithd.oms.model.requests import OrderNew, RequestStatus
 from zenithd.oms.model.updates import OrderUpdated, Requested, RequestUpdated
 from zenithd.oms.refusals import Result

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
-from zenithd.oms.fields import check_account, check_distance, check_market, check_sizes, check_terms
+from zenithd.oms.fields import check_account, check_distance, check_market, check_terms
 from zenithd.oms.lifecycle import ORDER_HELD, ORDER_QUEUED, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
@@ -39,7 +39,6 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     """Change an order, or ask its exchange to, or say why not."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     order = find_order(turn, request.account, body.order_id, faults)
     if order is None:
@@ -208,7 +207,7 @@ def _check_order(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults
         faults.rejected("Order.Status")
     elif in_flight(turn, order):
         faults.rejected("Retry")
-    if body.quantity.is_finite() and ZERO < body.quantity <= order.executed_quantity:
+    if ZERO < body.quantity <= order.executed_quantity:
         faults.rejected("TotalQuantity.Executed")
 
 

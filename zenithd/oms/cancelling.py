@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zenithd.oms.amending import WITH_THE_HUB, find_order, in_flight
 from zenithd.oms.commands import Outcome, Submit
-from zenithd.oms.fields import check_account, check_sizes
+from zenithd.oms.fields import check_account
 from zenithd.oms.lifecycle import ORDER_CANCELLED, Signal
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import OrderState
@@ -20,7 +20,6 @@ from zenithd.oms.model.requests import (
     RequestStatus,
 )
 from zenithd.oms.model.updates import Requested
-from zenithd.oms.numbers import is_sound
 from zenithd.oms.placing import queue_for, reject_order
 from zenithd.oms.proposing import answer_of, lack, refused, vet
 from zenithd.oms.reference import Level, MarketView, Symbol, Verdict
@@ -34,7 +33,6 @@ def cancel(turn: Turn, command: Submit, body: OrderCancel) -> Outcome:
     """Take an order out, or ask its exchange to, or say why not."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     order = find_order(turn, request.account, body.order_id, faults)
     if order is None:
@@ -88,7 +86,6 @@ def move(turn: Turn, command: Submit, body: OrderMove) -> Outcome:
     """Ask an exchange to give an order to the account of the request."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     if tag_of(request.account.account_id) != tag_of(body.prev_account.account_id):
         faults.invalid("Route.Tag")
@@ -125,11 +122,10 @@ def transfer_cash(turn: Turn, command: Submit, body: ClientCashTransfer) -> Outc
     """Ask the feed of the account's owner to bring or take money."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     if not body.currency:
         faults.absent("Currency")
-    if not is_sound(body.value) or body.value == 0:
+    if body.value == 0:
         faults.invalid("Details Value")
     elif -body.value > max(turn.state.balance(request.account, body.currency).trading, ZERO):
         faults.rejected("TotalValue.Balance")

@@ -15,7 +15,7 @@ The stop as it is now is a value of the order, and with it durable: each time it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -82,8 +82,8 @@ class Condition(msgspec.Struct, frozen=True):
         step = next((each.size for each in symbol.tick_steps if each.low <= price < each.high), None)
         if step is None:
             return price
-        rounding = ROUND_FLOOR if self.is_rising else ROUND_CEILING
-        return (price / step).quantize(Decimal(1), rounding=rounding) * step
+        beyond = price % step
+        return price - beyond if self.is_rising or not beyond else price - beyond + step
 
     def _share(self, amount: Decimal, price: Decimal) -> Decimal:
         return EXACT.multiply(price, amount).scaleb(-2) if self.in_percent else amount

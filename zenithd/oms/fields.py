@@ -6,6 +6,7 @@ today's prices, statuses and permissions is rejected. All faults are found, not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from zenithd.oms.conditions import check_condition
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import Lifetime, OrderType, Side
-from zenithd.oms.model.requests import ClientRequest, OrderAmend, OrderNew
+from zenithd.oms.model.requests import ClientQueueReplace, ClientRequest, OrderAmend, OrderNew
 from zenithd.oms.numbers import is_sound
 from zenithd.oms.reference import MarketView, Symbol
 from zenithd.oms.refusals import Faults
@@ -32,6 +33,18 @@ from zenithd.oms.words import (
 )
 
 AT_ONCE = frozenset({Lifetime.IMMEDIATE_OR_CANCEL, Lifetime.FILL_OR_KILL})
+_CODES_OF_TEXTS = {
+    "order_id": "Order",
+    "code": "Symbol",
+    "exchange": "Exchange",
+    "ex_destination": "Route.Market",
+    "prev_request_id": "Order",
+    "cfi_code": "Style",
+    "currency": "Currency",
+    "external_account": "Details",
+    "request_id": "Order",
+}
+_CODES_OF_NUMBERS = {"quantity": "TotalQuantity", "price": "LimitPrice", "value": "Details Value"}
 KNOWN_TYPES = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.MARKET_TO_LIMIT})
 SHORT_SALES = frozenset({Side.SHORTSELL, Side.SHORTSELL_EXEMPT})
 
@@ -46,15 +59,52 @@ def check_account(turn: Turn, account: Account, faults: Faults) -> None:
         faults.rejected("Account")
 
 
-def check_sizes(rules: OmsRules, request: ClientRequest, faults: Faults) -> None:
-    """Nothing of a request may be without bounds."""
+def check_request(rules: OmsRules, request: ClientRequest, faults: Faults) -> None:
+    """Nothing of a request may be without bounds, and every number must be one that can be reckoned with.
+
+    What passes here can be compared and multiplied without a second thought.
+    """
     longest = rules.text_length_max
     if len(request.request_id) > longest:
         faults.invalid("Order RequestID")
-    most = max(len(request.properties), len(request.values), len(request.ids))
-    texts = [*request.properties, *request.properties.values(), *request.values]
-    if most > rules.properties_max or any(len(text) > longest for text in texts):
+    for code, texts in _texts_of(request):
+        if any(len(text) > longest for text in texts):
+            faults.invalid(code)
+    if max(len(request.properties), len(request.values), len(request.ids)) > rules.properties_max:
         faults.invalid("Details")
+    for code, number in _numbers_of(request):
+        if not _fits(rules, number):
+            faults.invalid(code)
+
+
+def _texts_of(request: ClientRequest) -> Iterator[tuple[str, Iterable[str]]]:
+    body, account = request.body, request.account
+    yield "Account", (account.owner_id, account.account_id)
+    yield "Details", (*request.properties, *request.properties.values(), *request.values)
+    for each in request.ids:
+        yield "Details", (each.name, *each.values, *each.values.values())
+    for field, code in _CODES_OF_TEXTS.items():
+        yield code, (getattr(body, field, None) or "",)
+
+
+def _numbers_of(request: ClientRequest) -> Iterator[tuple[str, Decimal]]:
+    body = request.body
+    if isinstance(body, ClientQueueReplace):
+        body = body.body
+    for name, value in request.values.items():
+        yield name if name in (HIDDEN_QUANTITY, MINIMUM_QUANTITY) else "Details", value
+    for field, code in _CODES_OF_NUMBERS.items():
+        number = getattr(body, field, None)
+        if number is not None:
+            yield code, number
+
+
+def _fits(rules: OmsRules, value: Decimal) -> bool:
+    if not is_sound(value):
+        return False
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)  # it is finite
+    return exponent >= -rules.digits_max and value.adjusted() < rules.digits_max
 
 
 def find_symbol(turn: Turn, account: Account, terms: Terms, faults: Faults) -> Symbol | None:
@@ -108,16 +158,10 @@ def check_market(terms: Terms, market: MarketView, faults: Faults) -> None:
 def check_distance(terms: Terms, symbol: Symbol, market: MarketView, faults: Faults) -> None:
     """A limit price must not be too far from the last one."""
     price, last = terms.price, market.last_or_close
-    if price is None or last is None or symbol.price_distance is None or not price.is_finite():
+    if price is None or last is None or symbol.price_distance is None:
         return
     if abs(price - last) > last * symbol.price_distance:
         faults.rejected("LimitPrice.Distance")
-
-
-def _is_sound(turn: Turn, value: Decimal) -> bool:
-    if not is_sound(value):
-        return False
-    return len(value.normalize().as_tuple().digits) <= 2 * turn.rules.digits_max
 
 
 def _check_quantities(
@@ -127,10 +171,7 @@ def _check_quantities(
     hidden = request.values.get(HIDDEN_QUANTITY, ZERO)
     minimum = request.values.get(MINIMUM_QUANTITY, ZERO)
     lot = symbol.lot_size
-    if not _is_sound(turn, total):
-        faults.invalid("TotalQuantity")
-        return
-    if not _is_sound(turn, hidden) or hidden < 0 or hidden % lot:
+    if hidden < 0 or hidden % lot:
         faults.invalid("HiddenQuantity")
         hidden = ZERO
     elif hidden and not symbol.allows_hidden:
@@ -144,7 +185,7 @@ def _check_quantities(
     elif total % lot:
         faults.invalid(f"TotalQuantity.Step {lot:f}")
     _check_limits(turn, total, symbol, faults)
-    if not _is_sound(turn, minimum) or minimum < 0 or minimum % lot:
+    if minimum < 0 or minimum % lot:
         faults.invalid("MinimumQuantity")
     elif minimum and not symbol.allows_minimum:
         faults.rejected("MinimumQuantity.Symbol")
@@ -183,7 +224,7 @@ def _check_price(turn: Turn, terms: Terms, symbol: Symbol, faults: Faults) -> No
     if price is None:
         faults.absent("LimitPrice.Missing")
         return
-    if not _is_sound(turn, price) or price <= 0:
+    if price <= 0:
         faults.invalid("LimitPrice")
         return
     step = step_at(symbol, price)

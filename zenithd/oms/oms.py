@@ -36,6 +36,7 @@ from zenithd.oms.commands import (
     Submit,
     Transact,
 )
+from zenithd.oms.fields import check_request
 from zenithd.oms.following import change_feed, follow, hear, lose
 from zenithd.oms.model.directory import ConnectionStatus
 from zenithd.oms.model.events import ViewEvent
@@ -53,9 +54,9 @@ from zenithd.oms.model.updates import FeedChanged, Kept
 from zenithd.oms.numbers import EXACT
 from zenithd.oms.operating import apply, define, fall_due, transact
 from zenithd.oms.placing import place
-from zenithd.oms.proposing import answer_of
+from zenithd.oms.proposing import answer_of, refused
 from zenithd.oms.queues import replace_queued, update_queued
-from zenithd.oms.refusals import Result
+from zenithd.oms.refusals import Faults, Result
 from zenithd.oms.state import OmsState
 from zenithd.oms.state.finished import request_digest
 from zenithd.oms.triggering import move_prices
@@ -140,6 +141,10 @@ class Oms:
                 return self._again(turn, request, known)
         else:
             request = replace(request, request_id=self._around.identifiers.new_request_id())
+        faults = Faults()
+        check_request(turn.rules, request, faults)
+        if faults:
+            return refused(request, faults)
         command = replace(command, request=replace(request, timestamp=turn.now))
         return _BODIES[type(request.body)](turn, command, request.body)
 

@@ -8,7 +8,6 @@ from zenithd.oms.fields import (
     check_account,
     check_distance,
     check_market,
-    check_sizes,
     check_terms,
     date_of,
     find_symbol,
@@ -40,7 +39,6 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     """Take a new order, or say why not."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     symbol = find_symbol(turn, request.account, body, faults)
     destination = market = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from zenithd.oms.amending import amended_by, carry_out
 from zenithd.oms.commands import Outcome, Submit
-from zenithd.oms.fields import check_account, check_sizes, check_terms
+from zenithd.oms.fields import check_account, check_terms
 from zenithd.oms.lifecycle import Signal
 from zenithd.oms.model.orders import OrderState, OrderUpdateReason
 from zenithd.oms.model.requests import (
@@ -40,7 +40,6 @@ def update_queued(turn: Turn, command: Submit, body: ClientQueueUpdate) -> Outco
     """
     request, update = command.request, body.update
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     state = _find(turn, request.account == update.account, update, faults)
     refuses = update.status is RequestStatus.REJECTED
@@ -67,7 +66,6 @@ def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Out
     """Give a queued request another body of the same kind: id, account, queue and authorities stay."""
     request = command.request
     faults = Faults()
-    check_sizes(turn.rules, request, faults)
     check_account(turn, request.account, faults)
     named = ClientRequestUpdate(request_id=body.request_id, account=request.account)
     state = _find(turn, True, named, faults)
