@@ -134,7 +134,7 @@ def _rename(outside: dict[Any, Decimal], update: u.AnyUpdate) -> None:
 @settings(max_examples=100, deadline=None)
 @given(CHANCE, STEPS, STEPS)
 def test_a_checkpoint_and_the_rest_are_the_whole(random: Random, steps: int, more: int) -> None:
-    limits = Limits(finished_requests=3, transactions=4)
+    limits = Limits(finished_requests=3, transactions=4, transfers=3)
     story = Story(random, limits).run(steps)
     kept = story.state.checkpoint()
     restored = OmsState.restore(kept, limits)
@@ -185,7 +185,7 @@ def test_what_is_refused_leaves_no_trace(random: Random, steps: int) -> None:
 @given(CHANCE, STEPS)
 def test_nothing_is_kept_of_what_is_gone(random: Random, steps: int) -> None:
     """What belongs to an order goes with it; no account has an empty entry."""
-    state = Story(random, Limits(finished_requests=3, transactions=4)).run(steps).state
+    state = Story(random, Limits(finished_requests=3, transactions=4, transfers=3)).run(steps).state
     for held in (*state.by_account(), state.transactions):
         assert all(held.values()), "an empty entry"
     for account, by_order in state.trades.items():

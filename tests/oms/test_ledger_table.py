@@ -59,8 +59,8 @@ def test_a_sale_reserves_its_units(side: Side) -> None:
 def test_a_market_order_reserves_at_its_reserve_price() -> None:
     books = Books(updated(order(100, None, values={"ReservePrice": Decimal("10.2")})))
     assert books.cash() == {"R": -1_020}
-    books.apply(updated(order(100, None, status="OnMarket")))  # its exchange knows nothing of the estimate
-    assert books.cash() == {"R": -1_020}
+    books.apply(updated(order(100, 10, values={"ReservePrice": Decimal("10.2")})))
+    assert books.cash() == {"R": -1_000}
 
 
 def test_the_reserve_follows_every_change() -> None:

@@ -13,6 +13,7 @@ from tests.oms.oms_support import (
     Books,
     amending,
     answered,
+    deposit,
     executed,
     order,
     placing,
@@ -94,11 +95,8 @@ def test_an_amendment_has_estimates_of_its_own() -> None:
     estimates = {"reserve_price": Decimal(13), "additional_funds": {"Fee": Decimal(8)}}
     books.apply(requested(amending(100, None), **estimates))
     assert books.cash() == {"R": -1_308}
-    books.apply(updated(order(100, None, request_id="r")), answered(COMPLETED))
-    assert books.cash() == {"R": -1_308}
-    held = books.state.order(A, "o")
-    assert held is not None
-    assert held.additional_funds == {"Fee": 8}
+    books.apply(answered(REJECTED))
+    assert books.cash() == {"R": -1_005}
 
 
 def test_an_amendment_counts_while_the_order_is_in_its_account() -> None:
@@ -255,6 +253,15 @@ def test_the_newest_transactions_are_kept() -> None:
         done = executed(order(order_id=f"o{number}"), 100)
         books.apply(traded(done, 100, 10))
     assert list(books.state.transactions[A]) == ["o2/t", "o3/t"]
+
+
+def test_transfers_are_known_for_longer_than_trades() -> None:
+    books = Books(deposit(1, id="first"), limits=Limits(transactions=2, transfers=2))
+    for number in range(4):
+        books.apply(traded(executed(order(order_id=f"o{number}"), 100), 100, 10))
+    assert list(books.state.transfers[A]) == ["first"]
+    books.apply(deposit(1, id="second"), deposit(1, id="third"))
+    assert list(books.state.transfers[A]) == ["second", "third"]
 
 
 def test_an_order_is_new_with_every_request_for_one() -> None:

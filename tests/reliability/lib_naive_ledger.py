@@ -217,7 +217,7 @@ class NaiveLedger:
         source = update.update.previous_account
         if source is None or (source, update.order.order_id) not in self.orders:
             source = update.order.account
-        order = self._estimated(update.order, self.orders.get((source, update.order.order_id)), source)
+        order = update.order
         trade = getattr(update, "trade", None)
         known = self.fills.get((source, order.order_id, trade.trade_id)) if trade else None
         order = self._put(order, source, time)
@@ -230,22 +230,6 @@ class NaiveLedger:
             known.counts = False
             if trade.type is OrderTradeType.CORRECTION:
                 self._fill(order, trade, known.account, known.order)
-
-    def _estimated(self, order: OrderState, before: OrderState | None, source: Account) -> OrderState:
-        """An exchange knows nothing of what the hub estimated: that stays, or comes from the amendment."""
-        if before is None:
-            return order
-        funds, price = before.additional_funds, before.values.get("ReservePrice")
-        wish = self.wishes.get((source, order.request_id))
-        amends = isinstance(wish.body, OrderAmend) and wish.body.order_id == order.order_id if wish else False
-        if wish is not None and amends and order.request_id != before.request_id:
-            funds = wish.funds or funds
-            price = price if wish.reserve_price is None else wish.reserve_price
-        if not order.additional_funds:
-            order = replace(order, additional_funds=funds)
-        if order.price is None and price is not None and "ReservePrice" not in order.values:
-            order = replace(order, values={"ReservePrice": price, **order.values})
-        return order
 
     def _put(self, order: OrderState, source: Account, time: int) -> OrderState:
         before = self.orders.pop((source, order.order_id), None)

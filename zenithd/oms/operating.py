@@ -72,7 +72,7 @@ def transact(turn: Turn, command: Transact) -> Outcome:
     if wrong is not None:
         return Refused(Result.INVALID, (wrong,))
     account, transaction_id = update.transaction.account, update.transaction.transaction_id
-    known = turn.state.transactions.get(account, {}).get(transaction_id)
+    known = turn.state.transfers.get(account, {}).get(transaction_id)
     if known is not None:
         same = _told(known.cash_transfer, known.asset_transfer, known.cash_adjustment, known.asset_adjustment)
         if same == _content(update):

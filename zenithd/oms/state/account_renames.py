@@ -58,6 +58,7 @@ def rename_account(effects: Effects, old: Account, new: Account, transform_id: s
     _rename_orders(effects, old, new, transform_id)
     _rename_requests(effects, old, new)
     _rename_trades(state, old, new)
+    _move(state.transfers, old, new)
     _rename_keys(state.amendments, old, new)
     _rename_keys(state.requests_of_order, old, new)
     for linked in state.requests_of_order.values():

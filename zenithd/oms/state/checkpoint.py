@@ -53,6 +53,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     cash: list[CashPosition]
     assets: list[AssetPosition]
     transactions: list[ClientTransaction]
+    transfers: list[tuple[Account, list[ClientTransaction]]]
     refusals: dict[str, int]
     orders_created: int
 
@@ -88,6 +89,8 @@ def restore_into(state: Held, encoded: bytes) -> None:
     for transaction in checkpoint.transactions:
         details = transaction.details
         state.transactions.setdefault(details.account, {})[details.transaction_id] = transaction
+    for account, transfers in checkpoint.transfers:
+        state.transfers[account] = {made.details.transaction_id: made for made in transfers}
 
 
 def _captured(state: Held) -> Checkpoint:
@@ -122,6 +125,7 @@ def _captured(state: Held) -> Checkpoint:
         cash=list(_flat(state.cash)),
         assets=list(_flat(state.assets)),
         transactions=list(_flat(state.transactions)),
+        transfers=[(account, list(held.values())) for account, held in state.transfers.items()],
         refusals=state.refusals,
         orders_created=state.orders_created,
     )

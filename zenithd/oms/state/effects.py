@@ -9,7 +9,7 @@ from zenithd.oms.model.accounts import Account, AssetPosition, CashPosition
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.events import BalanceChanged, HoldingChanged, TransactionMade, ViewEvent
 from zenithd.oms.model.orders import OrderState, Side
-from zenithd.oms.model.transactions import ClientTransaction
+from zenithd.oms.model.transactions import ClientTransaction, TransactionType
 from zenithd.oms.reserves import UNFILLED_BUYS_SIGN
 from zenithd.oms.state.held import Held, Symbol
 
@@ -97,12 +97,10 @@ class Effects:
     def tell_transaction(self, transaction: ClientTransaction) -> None:
         """The Transactions view has it; the account's oldest gives way to it."""
         self.events.append(TransactionMade(transaction))
-        details = transaction.details
-        kept = self.state.transactions.setdefault(details.account, {})
-        kept.pop(details.transaction_id, None)
-        kept[details.transaction_id] = transaction
-        if len(kept) > self.state.limits.transactions:
-            del kept[next(iter(kept))]
+        state = self.state
+        _keep_newest(state.transactions, transaction, state.limits.transactions)
+        if transaction.type is not TransactionType.TRADE:
+            _keep_newest(state.transfers, transaction, state.limits.transfers)
 
     def told(self) -> list[ViewEvent]:
         """All events of the update: positions that are not as they were, then the others."""
@@ -132,6 +130,19 @@ class Effects:
         else:
             assets = self.state.holding(order.account, order.exchange, order.code)
             self.put_assets(replace(assets, unfilled_sells=assets.unfilled_sells + needed))
+
+
+def _keep_newest(
+    held: dict[Account, dict[str, ClientTransaction]], transaction: ClientTransaction, most: int
+) -> None:
+    if most == 0:
+        return
+    details = transaction.details
+    kept = held.setdefault(details.account, {})
+    kept.pop(details.transaction_id, None)
+    kept[details.transaction_id] = transaction
+    if len(kept) > most:
+        del kept[next(iter(kept))]
 
 
 def _same_need(first: OrderState, second: OrderState) -> bool:

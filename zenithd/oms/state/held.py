@@ -33,7 +33,9 @@ class Limits(msgspec.Struct, frozen=True):
     finished_requests: int = 10_000
     """Finished requests whose orders are removed (or that had none), for repeated ones to be recognised."""
     transactions: int = 200
-    """The newest transactions."""
+    """The newest transactions of all kinds."""
+    transfers: int = 10_000
+    """The newest transfers and adjustments, for repeated ones to be recognised."""
 
 
 class Held:
@@ -73,6 +75,8 @@ class Held:
         """By order id and trade id, for the orders that are held."""
         self.transactions: dict[Account, dict[str, ClientTransaction]] = {}
         """The newest, by id; the oldest first."""
+        self.transfers: dict[Account, dict[str, ClientTransaction]] = {}
+        """Of these, and of older ones, those that are no trades."""
         self.refusals: dict[str, int] = {}
         """By feed: its updates that the rules refused."""
         self.orders_created = 0
@@ -133,7 +137,7 @@ class Held:
         """Every dictionary whose key is an account, but for transactions, which are history."""
         return (
             self.accounts, self.orders, self.requests, self.digests, self.finished, self.forgettable,
-            self.cash, self.assets, self.trades,
+            self.cash, self.assets, self.trades, self.transfers,
         )  # fmt: skip
 
     def amendments_of(self, order: OrderState) -> Iterable[Amendment]:

@@ -18,7 +18,6 @@ from zenithd.oms.model.orders import (
     OrderUpdateType,
 )
 from zenithd.oms.model.updates import OrderExpired, OrderReplaced, OrderTraded, OrderUpdated
-from zenithd.oms.reserves import RESERVE_PRICE
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.held import Held
 from zenithd.oms.state.retention import forget_requests_of
@@ -29,7 +28,7 @@ Value = TypeVar("Value")
 
 def order_updated(effects: Effects, update: OrderUpdated) -> None:
     """Action Update."""
-    put_order(effects, _estimated(effects.state, update), update.update.previous_account)
+    put_order(effects, update.order, update.update.previous_account)
     effects.events.append(ActionTaken(update))
 
 
@@ -44,7 +43,7 @@ def order_traded(effects: Effects, update: OrderTraded) -> None:
 
     No trade is booked twice, however often it is told (Restate).
     """
-    order, trade = _estimated(effects.state, update), update.trade
+    order, trade = update.order, update.trade
     known = effects.state.booking(effects.state.order_before(order, update.update.previous_account), trade)
     order = put_order(effects, order, update.update.previous_account)
     effects.events.append(ActionTaken(update))
@@ -106,29 +105,6 @@ def restated(order: OrderState, transform_id: str, previous_account: Account | N
             previous_account=previous_account,
         ),
     )
-
-
-def _estimated(state: Held, update: OrderUpdated | OrderTraded) -> OrderState:
-    """The order with what the hub estimated of it, where its exchange says nothing of that.
-
-    Once an amendment is carried out (the order names it), with what was estimated for the amended order.
-    """
-    order = update.order
-    if order.additional_funds and (order.price is not None or RESERVE_PRICE in order.values):
-        return order
-    before = state.order_before(order, update.update.previous_account)
-    if before is None:
-        return order
-    price, funds = before.values.get(RESERVE_PRICE), before.additional_funds
-    if order.request_id != before.request_id:
-        amendment = state.amendments.get((before.account, order.order_id), {}).get(order.request_id)
-        if amendment is not None:
-            price = price if amendment.reserve_price is None else amendment.reserve_price
-            funds = amendment.additional_funds or funds
-    values = order.values
-    if order.price is None and price is not None:
-        values = {RESERVE_PRICE: price} | values
-    return replace(order, values=values, additional_funds=order.additional_funds or funds)
 
 
 def _dated(order: OrderState, before: OrderState | None, time: int) -> OrderState:
