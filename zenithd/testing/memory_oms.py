@@ -40,7 +40,7 @@ from zenithd.oms.feeds import (
 )
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, FeedConfiguration, FeedDetails
-from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.orders import OrderState, OrderUpdateReason
 from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
@@ -280,13 +280,16 @@ class MemoryOms:
         ]
 
     def told_of(self, placed: Placed) -> list[ClientRequestUpdate]:
-        """Everything that was told of the request itself."""
+        """Everything that was told of the request: by name, or by an order that it made what it is."""
         key = (placed.request.account, placed.request.request_id)
-        return [
-            update.update
-            for update in self.taken.get(placed.feed_id, ())
-            if isinstance(update, RequestUpdated) and (update.update.account, update.update.request_id) == key
-        ]
+        told: list[ClientRequestUpdate] = []
+        for update in self.taken.get(placed.feed_id, ()):
+            match update:
+                case RequestUpdated(update=said) if (said.account, said.request_id) == key:
+                    told.append(said)
+                case OrderUpdated(order=order) if (order.account, order.request_id) == key:
+                    told += [] if any(each.is_completed for each in told) else [_implied(update)]
+        return told
 
     async def wait_finished(self, placed: Placed) -> ClientRequestUpdate:
         """The request's end, once it is told."""
@@ -430,6 +433,21 @@ class MemoryOms:
                     port = self._ports[output.connection]
                     port.cut()
                     self._gone(port)
+
+
+def _implied(update: OrderUpdated) -> ClientRequestUpdate:
+    """What an order's update says of the request that the order bears."""
+    order = update.order
+    is_rejected = update.update.reason is OrderUpdateReason.REJECTED
+    return ClientRequestUpdate(
+        request_id=order.request_id,
+        account=order.account,
+        order_id=order.order_id,
+        external_id=order.external_id,
+        status=RequestStatus.REJECTED if is_rejected else RequestStatus.COMPLETED,
+        errors=order.errors,
+        is_completed=True,
+    )
 
 
 def _none(_: FeedEvent) -> bool:

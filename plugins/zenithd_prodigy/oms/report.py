@@ -3,8 +3,9 @@
 The records of all markets, and the adapter's notes, come in the one order of the journal. So the same records
 make the same updates with the same numbers, always: a feed is continued anywhere by making them again.
 
-An order is told with what the exchange knows of it. What it does not know (fees, classification, how it was
-routed) is left out; the order management system keeps that as it is (`zenithd.oms.statement`).
+An order is told with what the exchange knows of it, and with the request that made it so: the evidence
+that it was carried out. What the exchange does not know (fees, classification, how it was routed) is
+left out; the order management system keeps that as it is. Of a refused request only that is told.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
     OrderMove,
-    OrderNew,
     RequestStatus,
 )
 from zenithd.oms.model.updates import (
@@ -209,28 +209,17 @@ class Reporter:
     def _update(self, reason: OrderUpdateReason, **fields: Any) -> OrderUpdate:
         return OrderUpdate(reason=reason, update_id=f"{self._place}/{len(self._updates)}", **fields)
 
-    def _completed(self, name: str, reported: ReportedOrder) -> None:
-        """The request whose command this was is carried out."""
-        request = self.told.named.get(name) or codes.request_of(name)
-        if request is None:
-            return
-        account, request_id = request
-        self.told.requests.add(request_text(account, request_id), True, reported.order.timestamp)
-        self._tell(
-            RequestUpdated(
-                update=ClientRequestUpdate(
-                    request_id=request_id,
-                    account=account,
-                    order_id=reported.order.order_id,
-                    external_id=reported.order.external_id,
-                    status=RequestStatus.COMPLETED,
-                    is_completed=True,
-                )
-            )
-        )
+    def _carried_out(self, name: str, reported: ReportedOrder) -> None:
+        """The request whose command this was is carried out: the order that bears its id tells so."""
+        request = self._request(name)
+        if request is not None:
+            self.told.requests.add(request_text(*request), True, reported.order.timestamp)
+
+    def _request(self, name: str) -> tuple[Account, str] | None:
+        return self.told.named.get(name) or codes.request_of(name)
 
     def _request_id(self, name: str) -> str:
-        request = self.told.named.get(name) or codes.request_of(name)
+        request = self._request(name)
         return "" if request is None else request[1]
 
     # Orders
@@ -265,7 +254,7 @@ class Reporter:
         reported = market.orders[event.order] = ReportedOrder(order, event.symbol, event.quantity)
         self.told.open[order.order_id] = Place(number, event.order)
         self._tell(OrderUpdated(order=order, update=self._update(OrderUpdateReason.NEW)))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _amended(self, number: int, market: ReportedMarket, event: e.OrderAmended) -> None:
         reported = market.orders.get(event.order)
@@ -287,7 +276,7 @@ class Reporter:
             request_id=self._request_id(event.command_id) or reported.order.request_id,
         )
         self._tell(OrderUpdated(order=reported.order, update=self._update(OrderUpdateReason.REPLACE)))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _rested(self, number: int, market: ReportedMarket, event: e.OrderRested) -> None:
         """It may have a price only now: one that takes the market's and rests there."""
@@ -309,7 +298,7 @@ class Reporter:
         self._put_away(number, market, event.order)
         update = self._update(reason, properties={"Reason": event.reason.value})
         self._tell(OrderUpdated(order=reported.order, update=update))
-        self._completed(event.command_id, reported)
+        self._carried_out(event.command_id, reported)
 
     def _traded(self, number: int, market: ReportedMarket, event: e.Traded) -> None:
         for fill, side in ((event.buy, "B"), (event.sell, "S")):
@@ -456,9 +445,6 @@ class Reporter:
         if self.told.requests.get(text) is not None:
             return  # it came twice at the same time: it is told once
         self.told.requests.add(text, False, note.time)
-        if isinstance(request.body, OrderNew):
-            order = _rejected(request, request.body, note)
-            self._tell(OrderUpdated(order=order, update=self._update(OrderUpdateReason.REJECTED)))
         self._reject(request, note.order_id, note.errors, note.text)
 
     def _reject(self, request: ClientRequest, order_id: str, errors: tuple[str, ...], text: str) -> None:
@@ -491,18 +477,6 @@ class Reporter:
         self._change(reported, note.time, account=request.account, request_id=request.request_id)
         update = self._update(OrderUpdateReason.REPLACE, previous_account=body.prev_account)
         self._tell(OrderUpdated(order=reported.order, update=update))
-        self._tell(
-            RequestUpdated(
-                update=ClientRequestUpdate(
-                    request_id=request.request_id,
-                    account=request.account,
-                    order_id=body.order_id,
-                    external_id=reported.order.external_id,
-                    status=RequestStatus.COMPLETED,
-                    is_completed=True,
-                )
-            )
-        )
 
 
 _EVENTS: Final[dict[type, Callable[[Reporter, int, ReportedMarket, Any], None]]] = {
@@ -531,31 +505,6 @@ _NOTES: Final[dict[type, Callable[[Reporter, Any], None]]] = {
 def _is_movable(order: OrderState, account: Account) -> bool:
     """An order that is filled can be moved too, one that was cancelled cannot."""
     return order.account == account and (not order.is_completed or order.status == codes.FILLED)
-
-
-def _rejected(request: ClientRequest, body: OrderNew, note: notes.RequestRefused) -> OrderState:
-    """The order that the exchange never had."""
-    return OrderState(
-        order_id=note.order_id,
-        account=request.account,
-        request_id=request.request_id,
-        code=body.code,
-        exchange=body.exchange,
-        currency="",
-        side=body.side,
-        order_type=body.order_type,
-        quantity=body.quantity,
-        price=body.price,
-        lifetime=body.lifetime,
-        expiry_date=body.expiry_date,
-        ex_destination=body.ex_destination,
-        values=request.values,
-        properties=request.properties,
-        timestamp=note.time,
-        is_completed=True,
-        errors=note.errors,
-        status=codes.REJECTED,
-    )
 
 
 def _values(event: e.OrderPlaced, scale: int) -> dict[str, Decimal]:

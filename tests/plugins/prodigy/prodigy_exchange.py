@@ -44,7 +44,7 @@ def founding(code: str, issuer: str | None) -> list[c.Command]:
 
 
 class Exchange:
-    """Markets XSX and XSY over a journal; a second one over the same journal is the exchange after a crash."""
+    """Markets XSX and XSY over a journal; a second one over it is the exchange after a crash."""
 
     def __init__(self, journal: MemoryJournal | None = None, shared: Shared | None = None) -> None:
         self.journal = MemoryJournal() if journal is None else journal
