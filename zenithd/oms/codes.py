@@ -1,4 +1,4 @@
-"""Every order error code of zenith-websocket 4.E, and who finds it or why nobody does; our own codes. Pure."""
+"""Every order error code of zenith-websocket 4.E, who finds it or why nobody does; our own codes. Pure."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ DOCUMENTED: Final[Mapping[str, Finder]] = {
     "Validity": HUB,
     "Validity.Symbol": HUB,
     "VisibleQuantity": HUB,
-    "UnitType": NOBODY,
-    "UnitAmount": NOBODY,
+    "UnitType": CONTROLLER,
+    "UnitAmount": CONTROLLER,
     "Currency": HUB,
-    "Flags.PDS": NOBODY,
+    "Flags.PDS": CONTROLLER,
     "Internal.AccessDenied": NOBODY,
     "Internal.Authority": NOBODY,
     "Internal.Database": NOBODY,
@@ -86,8 +86,9 @@ DOCUMENTED: Final[Mapping[str, Finder]] = {
     "Internal.Unavailable": HUB,
     "Timeout": HUB,
 }
-"""There are no managed funds (`Style` says so), no daily limits of an account, no limit on the orders of a
-side; `Error` and most of `Internal` would say that it is our fault, and then the daemon stops."""
+"""There are no managed funds (`Style` says so, beside what is wrong with their fields), no daily limits of an
+account, no limit on the orders of a side; `Error` and most of `Internal` would say that it is our fault, and
+then the daemon stops."""
 
 OF_MARKETS: Final = frozenset({"LimitPrice.Step", "TotalQuantity.Step", "TotalQuantity.Executed"})
 """Documented for one market only (zenith-websocket 5, MYX), and used for all."""
