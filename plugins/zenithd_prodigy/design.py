@@ -34,6 +34,10 @@ class DataModel(Protocol):
         """The whole state."""
         ...
 
+    def used_under(self, code: str) -> tuple[int, int]:
+        """The first order number and the first trade id that the market did not use while it had a code."""
+        ...
+
     def digest(self) -> str:
         """The same text for the same state."""
         ...

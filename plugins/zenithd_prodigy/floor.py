@@ -144,16 +144,28 @@ class Floor:
         async with self._codes:
             return await self._create(design, command, self._nursery)
 
+    def _unused(self, code: str) -> tuple[int, int]:
+        """The first order number and trade id that no market used while it had a code."""
+        used = [keeper.market.model.used_under(code) for keeper in self._keepers.values()]
+        return max((order for order, _ in used), default=1), max((trade for _, trade in used), default=1)
+
     async def rename(self, keeper: Keeper, command: RenameMarket) -> list[Event] | Refused:
         """Give a market another code."""
         async with self._codes:
             if self.find(command.new_code) not in (None, keeper):
                 return Refused(Reason.MARKET_EXISTS)
-            return await keeper.execute(command)
+            first = max(command.first_trade_id, self._unused(command.new_code)[1])
+            return await keeper.execute(msgspec.structs.replace(command, first_trade_id=first))
 
     async def _create(self, design: str, command: CreateMarket, nursery: trio.Nursery) -> Refused | None:
         if self.find(command.market) is not None:
             return Refused(Reason.MARKET_EXISTS)
+        order, trade = self._unused(command.market)
+        command = msgspec.structs.replace(
+            command,
+            first_order=max(command.first_order, order),
+            first_trade_id=max(command.first_trade_id, trade),
+        )
         trial = self._designs[design].engine(self._designs[design].new_model())
         outcome = trial.handle(command, self._context.clock.now())
         if isinstance(outcome, Refused):

@@ -8,19 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 import trio
-from journal_support import (
-    RETRY_SECONDS,
-    FaultStore,
-    Place,
-    PostgresqlPlace,
-    SqlitePlace,
-    bodies,
-    entries,
-    failing,
-    fill,
-    serving,
-)
+from journal_support import RETRY_SECONDS, Place, PostgresqlPlace, SqlitePlace, bodies, entries, fill, serving
 
+from tests.reliability.lib_stores import FaultStore, failing
 from zenithd.bench.postgresql import Server
 from zenithd.journal import Damaged, Journal, JournalRefuses, JournalSettings, JournalUnreadable, State
 from zenithd.journal.sqlite import SqliteReader, SqliteStore

@@ -49,6 +49,8 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         return Refused(Reason.STATUS_PLACE)
     if not 0 < command.first_order < 2**62:
         return Refused(Reason.DEFINITION, "first_order must be above zero and below 2**62")
+    if not 0 < command.first_trade_id < 2**62:
+        return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
     if not _is_time_zone(command.time_zone):
         return Refused(Reason.TIME_ZONE)
     definition = MarketDefinition(
@@ -59,7 +61,11 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         settings=command.settings,
     )
     first = max(command.first_order, model.next_order)
-    return _do(model, e.MarketCreated(now, definition, command.status, first, command.command_id))
+    first_trade_id = max(command.first_trade_id, model.free_trade_id)
+    return _do(
+        model,
+        e.MarketCreated(now, definition, command.status, first, command.command_id, first_trade_id),
+    )
 
 
 def change_market(model: StandardModel, command: c.ChangeMarket, now: int) -> Outcome:
@@ -78,8 +84,10 @@ def rename_market(model: StandardModel, command: c.RenameMarket, now: int) -> Ou
         return Refused(Reason.CODE)
     if command.new_code == model.definition.code:
         return Refused(Reason.NOTHING_TO_CHANGE)
+    if not 0 < command.first_trade_id < 2**62:
+        return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
     definition = msgspec.structs.replace(model.definition, code=command.new_code)
-    return _do(model, e.MarketChanged(now, definition, command.command_id))
+    return _do(model, e.MarketChanged(now, definition, command.command_id, command.first_trade_id))
 
 
 def remove_market(model: StandardModel, command: c.RemoveMarket, now: int) -> Outcome:
@@ -100,8 +108,9 @@ def list_symbol(model: StandardModel, command: c.ListSymbol, now: int) -> Outcom
         return refusal
     if not 0 < command.first_trade_id < 2**62:
         return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
+    first = max(command.first_trade_id, model.free_trade_id)
     event = e.SymbolListed(
-        now, definition, model.next_symbol_number, command.status, command.first_trade_id, command.command_id
+        now, definition, model.next_symbol_number, command.status, first, command.command_id
     )
     return _do(model, event)
 

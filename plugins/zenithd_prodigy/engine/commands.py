@@ -131,7 +131,8 @@ class EndTradingDay(_Command, frozen=True, kw_only=True, gc=False, tag="EndTradi
 
 
 class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
-    """Create the market. `first_order` is above every order number that it used in an earlier life."""
+    """Create the market. `first_order` is above every order number that it used in an earlier life,
+    `first_trade_id` above every trade id of any symbol."""
 
     name: str = ""
     time_zone: str = "UTC"
@@ -139,6 +140,7 @@ class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
     status: Status = Status.CLOSED
     settings: MarketSettings = MarketSettings()
     first_order: int = 1
+    first_trade_id: int = 1
 
 
 class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):
@@ -151,9 +153,11 @@ class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):
 
 
 class RenameMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RenameMarket"):
-    """Give the market another code; its symbols and their orders go with it."""
+    """Give the market another code; its symbols and their orders go with it. Its next trades have
+    `first_trade_id` or a higher id: above those of another market that had this code."""
 
     new_code: str
+    first_trade_id: int = 1
 
 
 class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMarket"):
@@ -161,7 +165,7 @@ class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMar
 
 
 class ListSymbol(_Command, frozen=True, kw_only=True, tag="ListSymbol"):
-    """List a new symbol."""
+    """List a new symbol. Its trade ids begin above those that any symbol used which gave up its code."""
 
     definition: SymbolDefinition
     status: Status | None = None

@@ -70,6 +70,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     next_order: int
     next_symbol_number: int
     command_ids: Memory
+    free_trade_id: int = 1
+    codes: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -112,6 +114,8 @@ def capture(state: MarketState) -> Checkpoint:
         next_order=state.next_order,
         next_symbol_number=state.next_symbol_number,
         command_ids=Memory(list(state.command_ids.current.items()), list(state.command_ids.previous.items())),
+        free_trade_id=state.free_trade_id,
+        codes=state.codes,
     )
 
 
@@ -130,6 +134,10 @@ def restore_into(state: MarketState, checkpoint: Checkpoint) -> None:
     state.day_ended = checkpoint.day_ended
     state.next_order = checkpoint.next_order
     state.next_symbol_number = checkpoint.next_symbol_number
+    state.free_trade_id = checkpoint.free_trade_id
+    state.codes = checkpoint.codes
+    if not state.codes and checkpoint.definition.code:
+        state.codes = [checkpoint.definition.code]  # versions before kept none
     state.command_ids = Recent(checkpoint.definition.settings.command_ids_kept)
     state.command_ids.current = dict(checkpoint.command_ids.current)
     state.command_ids.previous = dict(checkpoint.command_ids.previous)

@@ -39,22 +39,29 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
     state.definition = event.definition
     state.status = event.status
     state.next_order = event.first_order
+    state.free_trade_id = max(state.free_trade_id, event.first_trade_id)
+    _bear(state, event.definition.code)
     state.command_ids.kept = event.definition.settings.command_ids_kept
     _remember(state, event.command_id)
 
 
 def market_changed(state: MarketState, event: MarketChanged) -> None:
-    """Other settings hold from here on."""
+    """Other settings hold from here on, perhaps under another code."""
     state.definition = event.definition
+    _bear(state, event.definition.code)
+    state.free_trade_id = max(state.free_trade_id, event.first_trade_id)
     state.command_ids.kept = event.definition.settings.command_ids_kept
     for symbol in state.symbols.values():
         symbol.trades.kept = event.definition.settings.trades_kept
+        symbol.next_trade_id = max(symbol.next_trade_id, event.first_trade_id)
     _remember(state, event.command_id)
 
 
 def market_removed(state: MarketState, event: MarketRemoved) -> None:
     """The market is gone, with its symbols."""
     state.exists = False
+    for symbol in state.symbols.values():
+        _give_up_code(state, symbol)
     state.symbols.clear()
     _remember(state, event.command_id)
 
@@ -114,6 +121,9 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
 def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
     """Another definition, perhaps with another code."""
     symbol = state.symbols.pop(event.symbol)
+    if event.definition.code != event.symbol:
+        _give_up_code(state, symbol)
+        symbol.next_trade_id = state.free_trade_id  # another symbol may have had the new code
     symbol.definition = event.definition
     symbol.set_ladder(state.table_of(event.definition.tick_table))
     state.symbols[event.definition.code] = symbol
@@ -122,7 +132,7 @@ def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
 
 def symbol_unlisted(state: MarketState, event: SymbolUnlisted) -> None:
     """The symbol is gone."""
-    del state.symbols[event.symbol]
+    _give_up_code(state, state.symbols.pop(event.symbol))
     _remember(state, event.command_id)
 
 
@@ -176,6 +186,16 @@ def entity_removed(state: MarketState, event: EntityRemoved) -> None:
     """The firm is gone."""
     del state.entities[event.code]
     _remember(state, event.command_id)
+
+
+def _bear(state: MarketState, code: str) -> None:
+    if code not in state.codes:
+        state.codes.append(code)
+
+
+def _give_up_code(state: MarketState, symbol: SymbolState) -> None:
+    """Whoever gets the code must not use the ids of its trades again: they stand in the history."""
+    state.free_trade_id = max(state.free_trade_id, symbol.next_trade_id)
 
 
 def _remember(state: MarketState, command_id: str) -> None:

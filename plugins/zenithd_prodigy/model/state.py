@@ -37,8 +37,19 @@ class MarketState:
         self.next_order = 1
         self.next_symbol_number = 1
         self.order_count = 0
+        self.free_trade_id = 1
+        """Above every trade id that was used under a code which its symbol or market gave up since."""
+        self.codes: list[str] = []
+        """All that the market has had, in their order."""
         self.command_ids: Recent[str, int] = Recent(self.definition.settings.command_ids_kept)
         """Ids of the commands that were carried out, with the order that each brought or concerned."""
+
+    def used_under(self, code: str) -> tuple[int, int]:
+        """The first order number and trade id that were not used under a code: 1 if it never was ours."""
+        if code not in self.codes:
+            return 1, 1
+        ids = [symbol.next_trade_id for symbol in self.symbols.values()]
+        return self.next_order, max([self.free_trade_id, *ids])
 
     def orders_of(self, entity: str) -> list[tuple[SymbolState, Order]]:
         """All orders of an entity, by symbol and number."""

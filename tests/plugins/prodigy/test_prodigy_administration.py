@@ -14,6 +14,7 @@ from zenithd_prodigy.exchange import Market
 from zenithd_prodigy.model.definitions import Entity, MarketSettings, PriceLimits, SymbolDefinition
 from zenithd_prodigy.model.events import TradeStatus
 from zenithd_prodigy.model.statuses import Status
+from zenithd_prodigy.timetable.plan import round_the_clock
 
 CENTS = TickTable(
     "CENTS", (TickStep(Decimal(0), Decimal(1), Decimal("0.05")), TickStep(Decimal(1), Decimal(9), Decimal(1)))
@@ -202,3 +203,42 @@ def test_a_market_is_changed(play: Playground) -> None:
     with pytest.raises(ValueError, match="orders_max"):
         MarketSettings(orders_max=0)
     play.check_replay()
+
+
+def test_no_trade_id_comes_again_when_a_code_is_used_again(play: Playground) -> None:
+    def trade(code: str) -> int:
+        for side in (ASK, BID):
+            play.do(c.PlaceOrder(market="M", symbol=code, entity="A", side=side, quantity=1, price=100))
+        return int(play.events[-1].trade_id)
+
+    def listed(code: str) -> c.ListSymbol:
+        return c.ListSymbol(market="M", definition=SymbolDefinition(code=code))
+
+    assert [trade("S") for _ in range(3)] == [1, 2, 3]
+    play.do(c.UnlistSymbol(market="M", symbol="S"), listed("S"))
+    assert trade("S") == 4
+    play.do(c.RenameSymbol(market="M", symbol="S", new_code="T"), listed("S"), listed("U"))
+    assert [trade(code) for code in "STU"] == [5, 5, 5]
+    assert trade("T") == 6
+    play.do(c.UnlistSymbol(market="M", symbol="T"), c.RenameSymbol(market="M", symbol="U", new_code="T"))
+    assert trade("T") == 7
+    play.check_replay()
+
+
+def test_a_market_that_takes_a_code_over_goes_on_above_its_trade_ids(play: Playground) -> None:
+    play.order(ASK, 1, 100)
+    play.order(BID, 1, 100)
+    play.do(c.RenameMarket(market="M", new_code="N", first_trade_id=50))
+    assert (play.model.used_under("M"), play.model.used_under("N")) == ((3, 50), (3, 50))
+    assert play.model.used_under("O") == (1, 1)
+    play.do(c.RemoveMarket(market="N"))
+    assert play.model.used_under("M") == (3, 50)
+    play.check_replay()
+
+
+def test_a_market_that_was_removed_follows_no_timetable(play: Playground) -> None:
+    play.do(c.SetTimetable(market="M", timetable=round_the_clock("UTC", "12:00")))
+    assert play.market.engine.due(10**18)
+    play.do(c.RemoveMarket(market="M"))
+    assert list(play.market.engine.due(10**18)) == []
+    assert play.market.engine.next_due() is None
