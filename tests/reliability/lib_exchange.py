@@ -179,6 +179,10 @@ class Exchange:
                 await wait_all_tasks_blocked()
             self._thread.release()
 
+    async def give(self, command: Any) -> list[Event] | Refused:
+        """Give one command and wait for what it comes to."""
+        return await self._outcome(command)
+
     async def _ask(self, command: Any) -> None:
         outcome = await self._outcome(command)
         if not isinstance(outcome, Refused):
@@ -238,9 +242,12 @@ class Exchange:
 
 
 @asynccontextmanager
-async def at_work(store: Store, now: int, checkpoint_records: int = 40) -> AsyncIterator[Exchange]:
-    """An exchange over a store; nothing of its end is kept."""
-    clock, thread = ScriptClock(now), LoopThread()
+async def at_work(
+    store: Store, clock: ScriptClock | int, checkpoint_records: int = 40
+) -> AsyncIterator[Exchange]:
+    """An exchange over a store, at a clock or at one that stands at a time."""
+    clock = ScriptClock(clock) if isinstance(clock, int) else clock
+    thread = LoopThread()
     journal = Journal(store, JournalSettings(), thread, LoopThread())
     await journal.open()
     assert journal.reason == "", journal.reason
