@@ -20,7 +20,7 @@ from zenithd.domain.events import MarketEvent
 from zenithd.journal import Journal, JournalSettings
 from zenithd.journal.store import Store
 from zenithd.journal_feeds import PluginFeed
-from zenithd.plugin import JournalFeed, KeptState
+from zenithd.plugin import Clock, JournalFeed, KeptState
 from zenithd.testing.daemon import MemoryDaemon
 from zenithd_prodigy.design import STANDARD
 from zenithd_prodigy.engine import commands as c
@@ -50,13 +50,14 @@ class Replica:
     """What a feed's acknowledged records make, beside the market that wrote them.
 
     Attributes:
-        digests: of the state after every record.
+        digests: of the state after every record, if they are wanted.
         bodies: the acknowledged ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notes_digests: bool = True) -> None:
         self.market = Market()
         self.digests = [self.digest]
+        self._notes_digests = notes_digests
         self.bodies: list[bytes] = []
 
     @property
@@ -68,7 +69,8 @@ class Replica:
         """A record was acknowledged."""
         self.market.replay_encoded([body])
         self.bodies.append(body)
-        self.digests.append(self.digest)
+        if self._notes_digests:
+            self.digests.append(self.digest)
 
 
 class WatchedFeed:
@@ -101,17 +103,20 @@ class JournalDaemon(MemoryDaemon):
         found: how many records each feed had at the start.
     """
 
-    def __init__(self, journal: Journal, clock: ScriptClock) -> None:
+    def __init__(self, journal: Journal, clock: Clock, notes_digests: bool = True) -> None:
         super().__init__("prodigy", clock=clock)
         self.replicas: dict[str, Replica] = {}
         self.found: dict[str, int] = {}
         self.floor: Floor | None = None
         self._real = journal
+        self._notes_digests = notes_digests
 
     def journal(self, feed: str) -> JournalFeed:
         """A feed of the journal, watched if it is a market's."""
         inner = self.bare_feed(feed)
-        return inner if feed == REGISTER else WatchedFeed(inner, self.replicas.setdefault(feed, Replica()))
+        if feed == REGISTER:
+            return inner
+        return WatchedFeed(inner, self.replicas.setdefault(feed, Replica(self._notes_digests)))
 
     def bare_feed(self, feed: str) -> PluginFeed:
         """A feed as it is."""
@@ -120,10 +125,13 @@ class JournalDaemon(MemoryDaemon):
     async def publish(self, events: Sequence[MarketEvent]) -> None:
         """Before anything of a market is told, the journal has acknowledged all that the market is."""
         assert self.floor is not None
-        acknowledged = {replica.digest for replica in self.replicas.values()}
+        acknowledged = {
+            (model.definition.code, model.sequence)
+            for model in (replica.market.model for replica in self.replicas.values())
+        }
         for market in {_market_of(event) for event in events}:
             keeper = self.floor.find(market)
-            if keeper is not None and digest_of(keeper.market) not in acknowledged:
+            if keeper is not None and (market, keeper.market.model.sequence) not in acknowledged:
                 raise AssertionError(f"something of {market} is told that is not in the journal")
         await super().publish(events)
 
@@ -131,7 +139,7 @@ class JournalDaemon(MemoryDaemon):
         """Make the replicas from the journal's records alone, from the first one on."""
         async for _, entry in self.bare_feed(REGISTER).read():
             feed = f"market {msgspec.msgpack.decode(entry, type=Registered).number}"
-            self.replicas[feed] = Replica()
+            self.replicas[feed] = Replica(self._notes_digests)
             async for _, body in self.bare_feed(feed).read():
                 self.replicas[feed].add(body)
         self.found = {feed: len(replica.bodies) for feed, replica in self.replicas.items()}
