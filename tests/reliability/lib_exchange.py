@@ -20,7 +20,7 @@ from zenithd.domain.events import MarketEvent
 from zenithd.journal import Journal, JournalSettings
 from zenithd.journal.store import Store
 from zenithd.journal_feeds import PluginFeed
-from zenithd.plugin import Clock, JournalFeed, KeptState
+from zenithd.plugin import Clock, JournalFeed
 from zenithd.testing.daemon import MemoryDaemon
 from zenithd_prodigy.design import STANDARD
 from zenithd_prodigy.engine import commands as c
@@ -73,26 +73,20 @@ class Replica:
             self.digests.append(self.digest)
 
 
-class WatchedFeed:
-    """Implements `JournalFeed`; what is acknowledged goes to a replica too."""
+class WatchedFeed(PluginFeed):
+    """A feed whose acknowledged records go to a replica too."""
 
-    def __init__(self, inner: JournalFeed, replica: Replica) -> None:
-        self._inner = inner
+    def __init__(self, journal: Journal, name: str, now: Callable[[], int], replica: Replica) -> None:
+        super().__init__(journal, name, now)
         self._replica = replica
-        self.read = inner.read
-        self.keep_state: Callable[[int, bytes], Any] = inner.keep_state
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append, and note it once it is acknowledged."""
-        sequence = await self._inner.append(bodies)
+        sequence = await super().append(bodies)
         for body in bodies:
             self._replica.add(body)
         assert sequence == len(self._replica.bodies), "a record more or less than was acknowledged"
         return sequence
-
-    async def kept_state(self) -> KeptState | None:
-        """As the feed."""
-        return await self._inner.kept_state()
 
 
 class JournalDaemon(MemoryDaemon):
@@ -113,10 +107,10 @@ class JournalDaemon(MemoryDaemon):
 
     def journal(self, feed: str) -> JournalFeed:
         """A feed of the journal, watched if it is a market's."""
-        inner = self.bare_feed(feed)
         if feed == REGISTER:
-            return inner
-        return WatchedFeed(inner, self.replicas.setdefault(feed, Replica(self._notes_digests)))
+            return self.bare_feed(feed)
+        replica = self.replicas.setdefault(feed, Replica(self._notes_digests))
+        return WatchedFeed(self._real, f"{self.name}/{feed}", self.clock.now, replica)
 
     def bare_feed(self, feed: str) -> PluginFeed:
         """A feed as it is."""
@@ -157,7 +151,7 @@ class Exchange:
     ):
         self.daemon = daemon
         self.answered: dict[str, list[Event] | Refused] = {}
-        self.floor = daemon.floor = Floor(daemon, settings, lambda definition: definition)
+        self.floor = daemon.floor = Floor(daemon, settings, lambda definition, _: definition)
         self._nursery: trio.Nursery | None = None
         self._clock = clock
         self._thread = thread

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import outcome
 
 from zenithd.journal import Snapshot, StoreFault
+from zenithd.journal.anchor import Anchor
 from zenithd.journal.chain import Block
 from zenithd.journal.store import Reader, Store
 from zenithd.journal.thread import Reply
@@ -46,8 +47,11 @@ class FaultStore:
         self.inner.put_snapshot(snapshot, keep)
         self.after_commit()
 
-    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot]) -> None:
-        self.inner.load(blocks, snapshots)
+    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot], anchor: Anchor) -> None:
+        self.inner.load(blocks, snapshots, anchor)
+
+    def forget(self, anchor: Anchor) -> None:
+        self.inner.forget(anchor)
 
     def prune(self, name: str, keep: int) -> int:
         return self.inner.prune(name, keep)

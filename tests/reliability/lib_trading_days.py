@@ -99,13 +99,9 @@ class Author:
 
     def _carry_out(self, command: Any) -> list[Event] | Refused:
         if isinstance(command, c.CreateMarket):
-            order, trade = self._unused(command.market)
-            command = msgspec.structs.replace(command, first_order=order, first_trade_id=trade)
+            command = self._after_earlier_ones(command)
             self.markets[command.market] = Market()
             self.founded.append(self.markets[command.market])
-        elif isinstance(command, c.RenameMarket):
-            trade = self._unused(command.new_code)[1]
-            command = msgspec.structs.replace(command, first_trade_id=trade)
         market = self.markets[command.market]
         outcome = market.handle(command, self.now)
         code = market.model.definition.code
@@ -115,10 +111,15 @@ class Author:
             del self.markets[command.market]
         return outcome
 
-    def _unused(self, code: str) -> tuple[int, int]:
-        """As the floor does it."""
-        used = [market.model.used_under(code) for market in self.founded] or [(1, 1)]
-        return max(order for order, _ in used), max(trade for _, trade in used)
+    def _after_earlier_ones(self, command: c.CreateMarket) -> c.CreateMarket:
+        """As the floor does it: above all numbers of markets that had the code."""
+        orders, trades = [1], [1]
+        for model in (market.model for market in self.founded):
+            if model.had_code(command.market):
+                orders.append(model.next_order)
+                ids = [each.next_trade_id for each in (*model.ended.values(), *model.symbols.values())]
+                trades += [model.first_trade, *ids]
+        return msgspec.structs.replace(command, first_order=max(orders), first_trade=max(trades))
 
     # Traffic
 

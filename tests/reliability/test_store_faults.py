@@ -36,7 +36,7 @@ def test_what_is_told_before_it_is_kept_is_found(tmp_path: Path) -> None:
         journal = Journal(SqliteStore(tmp_path / "journal.db"), None, LoopThread(), LoopThread())
         await journal.open()
         daemon = JournalDaemon(journal, FakeClock())
-        daemon.floor = floor = Floor(daemon, KeeperSettings(), lambda definition: definition)
+        daemon.floor = floor = Floor(daemon, KeeperSettings(), lambda definition, _: definition)
         async with daemon.http, trio.open_nursery() as nursery:
             nursery.start_soon(journal.run)
             keeper = await floor.found([c.CreateMarket(market="M")])

@@ -17,7 +17,17 @@ from zenithd.journal.journal import (
     JournalSettings,
     JournalStatistics,
 )
-from zenithd.journal.record import Appended, Conflict, Entry, Gap, InvalidEntry, Outcome, Record, Snapshot
+from zenithd.journal.record import (
+    Appended,
+    Conflict,
+    Entry,
+    Gap,
+    InvalidEntry,
+    Outcome,
+    Record,
+    Snapshot,
+    SnapshotTooLarge,
+)
 from zenithd.journal.replay import Replayed, replay, restore, state_digest
 from zenithd.journal.states import State
 from zenithd.journal.store import StoreFault, StoreRefused
@@ -40,6 +50,7 @@ __all__ = [
     "Record",
     "Replayed",
     "Snapshot",
+    "SnapshotTooLarge",
     "State",
     "StoreFault",
     "StoreRefused",

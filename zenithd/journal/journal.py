@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import msgspec
 import structlog
@@ -24,18 +25,25 @@ import trio
 
 from zenithd.journal import reading
 from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.pruning import anchors, known_feeds, prunable
 from zenithd.journal.record import (
     Entry,
     InvalidEntry,
     Outcome,
     Snapshot,
+    SnapshotTooLarge,
     check_name,
 )
 from zenithd.journal.states import TRANSITIONS, Happening, State
 from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused
-from zenithd.journal.streams import Streams
+from zenithd.journal.streams import JournalUnreadable, Streams
 from zenithd.journal.thread import Reply, StoreThread, Thread
 from zenithd.journal.writer import Append, Committed, Writer
+
+PRUNE_SECONDS = 600.0
+"""How often old records are looked for."""
+
+DAY_NANOSECONDS = 86_400_000_000_000
 
 CLOSE_SECONDS_MAX = 10.0
 """How long closing waits for the disk."""
@@ -87,6 +95,8 @@ class JournalStatistics(msgspec.Struct):
     """Commits and attempts to open that failed."""
     waits: int = 0
     """Appends that waited for room."""
+    snapshots_refused: int = 0
+    """States that were too large."""
 
 
 class _Gathering:
@@ -146,6 +156,8 @@ class Journal(Streams):
         self._queue = trio.StrictFIFOLock()
         self._queued = 0
         self._names: set[str] = set()
+        self._keep_days: dict[str, float] = {}
+        self._pruned = Head()
 
     # Life
 
@@ -195,6 +207,7 @@ class Journal(Streams):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
+                nursery.start_soon(self._forget_old)
                 await self._work()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
@@ -418,14 +431,18 @@ class Journal(Streams):
         """Keep a state made of all records up to a position; older ones beyond `snapshots_kept` go.
 
         Raises:
-            InvalidEntry: no such name, position or size is possible.
+            InvalidEntry: no such name or position is possible.
+            SnapshotTooLarge: the state has more bytes than `snapshot_bytes_max`.
             JournalRefuses: it may be kept or not.
         """
         check_name("snapshot", name)
         if not 0 <= position <= self.head.position:
             raise InvalidEntry(f"position: expected from 0 to {self.head.position}, found {position}")
         if len(state) > self.settings.snapshot_bytes_max:
-            raise InvalidEntry(f"state: expected at most {self.settings.snapshot_bytes_max} bytes")
+            self.statistics.snapshots_refused += 1
+            raise SnapshotTooLarge(
+                f"state: expected at most {self.settings.snapshot_bytes_max} bytes, found {len(state)}"
+            )
         if self.state is not State.SERVING:
             raise JournalRefuses(self.reason, may_be_written=False)
         keep = self.settings.snapshots_kept
@@ -442,6 +459,61 @@ class Journal(Streams):
             is_fault = isinstance(error, StoreFault)
             self._happens(Happening.FAILED if is_fault else Happening.FOUND_DAMAGE, str(error))
             raise JournalRefuses(str(error), may_be_written=True) from error
+
+    async def prune(self, until: int) -> Head:
+        """Forget records up to a position, as far as nobody needs them; returns the anchor's head.
+
+        A step of some thousand records at a time, so that commits get their turn.
+
+        Raises:
+            JournalRefuses: some may be forgotten and others not.
+        """
+        while True:
+            if self.state is not State.SERVING:
+                raise JournalRefuses(self.reason, may_be_written=False)
+            limit = min(until, self.needed - 1)
+            try:
+                head, more = await self._thread.start(partial(self._forget_step, limit)).wait()
+            except (StoreFault, Damaged) as error:
+                is_fault = isinstance(error, StoreFault)
+                self._happens(Happening.FAILED if is_fault else Happening.FOUND_DAMAGE, str(error))
+                raise JournalRefuses(str(error), may_be_written=True) from error
+            if not more:
+                return head
+
+    def _forget_step(self, until: int) -> tuple[Head, bool]:
+        """In the store's thread: the anchor's head, and whether it has moved."""
+        if self._writer is None:
+            raise StoreFault("the store is closed")
+        reader = self._writer.reader
+        anchor = next(anchors(reader, min(until, prunable(reader).position)), None)
+        if anchor is None:
+            return reader.anchor().head, False
+        self._store.forget(anchor)
+        return anchor.head, True
+
+    def keep_days(self, feed: str, days: float) -> None:
+        """Let records of a feed go that are older, once a state has been made of them and kept.
+
+        As the chain is one, a record goes only when all before it may go too: while a single feed of the
+        journal is not named here, everything stays.
+        """
+        self._keep_days[feed] = days
+
+    async def _forget_old(self) -> None:
+        while True:
+            await trio.sleep(PRUNE_SECONDS)
+            try:
+                feeds = await self._read(known_feeds)
+                if not self._keep_days or not feeds <= self._keep_days.keys():
+                    continue
+                age = int(max(self._keep_days[feed] for feed in feeds) * DAY_NANOSECONDS) if feeds else 0
+                before = self._pruned
+                self._pruned = await self.prune(await self.position_at(self.head.date - age))
+            except (JournalRefuses, JournalUnreadable):
+                continue  # the state says so; it is tried again
+            if self._pruned != before:
+                _log.info("old records were pruned", position=self._pruned.position)
 
 
 NAMES_KNOWN_MAX = 10_000

@@ -115,7 +115,11 @@ class RunPhase(_Command, frozen=True, kw_only=True, gc=False, tag="RunPhase"):
 
 
 class SetTimetable(_Command, frozen=True, kw_only=True, gc=False, tag="SetTimetable"):
-    """Give the market a timetable, from now on; None: operators change its phases."""
+    """Give the market a timetable, from now on; None: operators change its phases.
+
+    What the old one has due is done first. If by the new one today's trading day has begun and not ended, the
+    market is in it.
+    """
 
     timetable: Timetable | None
 
@@ -131,8 +135,10 @@ class EndTradingDay(_Command, frozen=True, kw_only=True, gc=False, tag="EndTradi
 
 
 class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
-    """Create the market. `first_order` is above every order number that it used in an earlier life,
-    `first_trade_id` above every trade id of any symbol."""
+    """Create the market.
+
+    `first_order` and `first_trade` are above every number of an order or trade of an earlier life of it.
+    """
 
     name: str = ""
     time_zone: str = "UTC"
@@ -140,7 +146,7 @@ class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
     status: Status = Status.CLOSED
     settings: MarketSettings = MarketSettings()
     first_order: int = 1
-    first_trade_id: int = 1
+    first_trade: int = 1
 
 
 class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):
@@ -153,11 +159,9 @@ class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):
 
 
 class RenameMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RenameMarket"):
-    """Give the market another code; its symbols and their orders go with it. Its next trades have
-    `first_trade_id` or a higher id: above those of another market that had this code."""
+    """Give the market another code; its symbols and their orders go with it."""
 
     new_code: str
-    first_trade_id: int = 1
 
 
 class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMarket"):
@@ -165,7 +169,7 @@ class RemoveMarket(_Command, frozen=True, kw_only=True, gc=False, tag="RemoveMar
 
 
 class ListSymbol(_Command, frozen=True, kw_only=True, tag="ListSymbol"):
-    """List a new symbol. Its trade ids begin above those that any symbol used which gave up its code."""
+    """List a new symbol."""
 
     definition: SymbolDefinition
     status: Status | None = None

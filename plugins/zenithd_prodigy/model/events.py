@@ -205,8 +205,8 @@ class MarketCreated(msgspec.Struct, frozen=True, array_like=True, tag="MC"):
     first_order: int = 1
     """Orders are numbered from here: above every number that the market used before."""
     command_id: str = ""
-    first_trade_id: int = 1
-    """Trades of all symbols are numbered from here at least: markets of this code used what is below."""
+    first_trade: int = 1
+    """The trades of every symbol are numbered from here: above those of an earlier market of this code."""
 
 
 class MarketChanged(msgspec.Struct, frozen=True, array_like=True, tag="MD"):
@@ -215,8 +215,6 @@ class MarketChanged(msgspec.Struct, frozen=True, array_like=True, tag="MD"):
     time: int
     definition: MarketDefinition
     command_id: str = ""
-    first_trade_id: int = 1
-    """As of `MarketCreated`, where the code is another one."""
 
 
 class MarketRemoved(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="MR"):

@@ -27,6 +27,7 @@ from zenithd_prodigy.model.events import (
     TradingDayStarted,
 )
 from zenithd_prodigy.model.order_changes import recode
+from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import SymbolState
 
 if TYPE_CHECKING:
@@ -39,21 +40,19 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
     state.definition = event.definition
     state.status = event.status
     state.next_order = event.first_order
-    state.free_trade_id = max(state.free_trade_id, event.first_trade_id)
-    _bear(state, event.definition.code)
+    state.first_trade = event.first_trade
     state.command_ids.kept = event.definition.settings.command_ids_kept
     _remember(state, event.command_id)
 
 
 def market_changed(state: MarketState, event: MarketChanged) -> None:
-    """Other settings hold from here on, perhaps under another code."""
+    """Other settings hold from here on, or it has another code."""
+    if event.definition.code != state.definition.code:
+        state.former_codes.add(state.definition.code)
     state.definition = event.definition
-    _bear(state, event.definition.code)
-    state.free_trade_id = max(state.free_trade_id, event.first_trade_id)
     state.command_ids.kept = event.definition.settings.command_ids_kept
     for symbol in state.symbols.values():
         symbol.trades.kept = event.definition.settings.trades_kept
-        symbol.next_trade_id = max(symbol.next_trade_id, event.first_trade_id)
     _remember(state, event.command_id)
 
 
@@ -61,8 +60,10 @@ def market_removed(state: MarketState, event: MarketRemoved) -> None:
     """The market is gone, with its symbols."""
     state.exists = False
     for symbol in state.symbols.values():
-        _give_up_code(state, symbol)
+        state.end_code(symbol)
     state.symbols.clear()
+    state.status = Status.CLOSED
+    state.timetable = state.place = None
     _remember(state, event.command_id)
 
 
@@ -97,6 +98,8 @@ def trading_day_started(state: MarketState, event: TradingDayStarted) -> None:
     """A new trading date."""
     state.trading_date = event.trading_date
     state.day_ended = False
+    for symbol in state.symbols.values():
+        symbol.day_first_trade = symbol.next_trade_id
     _remember(state, event.command_id)
 
 
@@ -110,7 +113,7 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
     """A new symbol without orders."""
     symbol = SymbolState(event.definition, event.number, state.definition.settings.trades_kept)
     symbol.status = event.status
-    symbol.next_trade_id = event.first_trade_id
+    symbol.next_trade_id = symbol.day_first_trade = event.first_trade_id
     symbol.set_ladder(state.table_of(event.definition.tick_table))
     state.settle_rules(symbol)
     state.symbols[event.definition.code] = symbol
@@ -121,18 +124,21 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
 def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
     """Another definition, perhaps with another code."""
     symbol = state.symbols.pop(event.symbol)
-    if event.definition.code != event.symbol:
-        _give_up_code(state, symbol)
-        symbol.next_trade_id = state.free_trade_id  # another symbol may have had the new code
+    code = event.definition.code
+    if code != event.symbol:
+        first = state.first_trade_id(code, symbol.number)
+        state.end_code(symbol)
+        symbol.next_trade_id = max(symbol.next_trade_id, first)
+        symbol.day_first_trade = max(symbol.day_first_trade, first)
     symbol.definition = event.definition
     symbol.set_ladder(state.table_of(event.definition.tick_table))
-    state.symbols[event.definition.code] = symbol
+    state.symbols[code] = symbol
     _remember(state, event.command_id)
 
 
 def symbol_unlisted(state: MarketState, event: SymbolUnlisted) -> None:
     """The symbol is gone."""
-    _give_up_code(state, state.symbols.pop(event.symbol))
+    state.end_code(state.symbols.pop(event.symbol))
     _remember(state, event.command_id)
 
 
@@ -186,16 +192,6 @@ def entity_removed(state: MarketState, event: EntityRemoved) -> None:
     """The firm is gone."""
     del state.entities[event.code]
     _remember(state, event.command_id)
-
-
-def _bear(state: MarketState, code: str) -> None:
-    if code not in state.codes:
-        state.codes.append(code)
-
-
-def _give_up_code(state: MarketState, symbol: SymbolState) -> None:
-    """Whoever gets the code must not use the ids of its trades again: they stand in the history."""
-    state.free_trade_id = max(state.free_trade_id, symbol.next_trade_id)
 
 
 def _remember(state: MarketState, command_id: str) -> None:
