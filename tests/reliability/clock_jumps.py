@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.reliability.lib_exchange import Exchange, Replica, ScriptClock, at_work
 from tests.reliability.lib_trading_days import ASK, BID, FRIDAY, MONDAY, THURSDAY, TIMETABLE, ZONE, instant
@@ -93,6 +93,7 @@ async def live(folder: Path, seed: int, jumps: int, result: Result) -> None:
                     break
                 await trio.sleep(3 * LOOK_SECONDS)
                 await trade(exchange, source)
+            await wait_all_tasks_blocked()  # a commit may be under way
             exchange.check()
             replicas = exchange.daemon.replicas
     reader = SqliteStore(folder / "journal.db").reader()

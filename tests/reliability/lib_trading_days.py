@@ -286,8 +286,8 @@ def _operators_by_day(author: Author, traffic: int) -> None:
         author.traffic(traffic // 3, ("S", "T"))
     for quantity in (2, 3):
         author.each(
-            author.order("S", ASK, quantity, 600, entity="A"),
-            author.order("S", BID, 200, 1_900, entity="B", time_in_force=TimeInForce.IOC),
+            author.order("S", ASK, quantity, 600, entity="X"),
+            author.order("S", BID, 200, 1_400, entity="B", time_in_force=TimeInForce.IOC),
         )
     trades = _trades(author, "S")
     author.each(
