@@ -3,20 +3,17 @@
 A producer appends entries to a feed and is answered once they are on the disk. What is derived from the
 records can be derived again: read from a snapshot or from the start, it gives the same state.
 
-In reading order: `record` (what there is), `chain` (digests and blocks), `sequencing`, `index`, `states`, all
-pure; `store` (what a store does), `sqlite`, `postgresql`; `reading` (in steps); `writer` (one commit),
-`thread`, `streams` (reading for the daemon), `journal` (group commit); `replay`, `verification`, `copying`.
+In reading order: `record` (what there is), `chain` (digests and blocks), `anchor` (where it begins),
+`sequencing`, `index`, `states`, all pure; `store` (what a store does), `sqlite`, `postgresql`; `reading` (in
+steps), `pruning`; `writer` (one commit), `gathering`, `thread`, `streams` (reading for the daemon), `journal`
+(group commit); `replay`, `verification`, `copying`.
 """
 
 from __future__ import annotations
 
 from zenithd.journal.chain import Damaged, Head
-from zenithd.journal.journal import (
-    Journal,
-    JournalRefuses,
-    JournalSettings,
-    JournalStatistics,
-)
+from zenithd.journal.gathering import JournalRefuses, JournalSettings, JournalStatistics
+from zenithd.journal.journal import Journal
 from zenithd.journal.record import (
     Appended,
     Conflict,

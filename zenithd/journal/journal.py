@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-import msgspec
 import structlog
 import trio
 
 from zenithd.journal import reading
 from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.gathering import Gathering, JournalRefuses, JournalSettings, JournalStatistics
 from zenithd.journal.pruning import anchors, known_feeds, prunable
 from zenithd.journal.record import (
     Entry,
@@ -51,77 +51,6 @@ CLOSE_SECONDS_MAX = 10.0
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
-class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the journal works."""
-
-    commit_records_max: int = 4_096
-    """Most records of one commit, and so of one append."""
-    commit_bytes_max: int = 4_194_304
-    """Most bytes of bodies of one commit, and so of one append."""
-    commit_seconds_max: float = 30.0
-    """A commit that lasts longer counts as failed."""
-    retry_seconds: float = 1.0
-    """Between attempts to open a store that failed."""
-    snapshots_kept: int = 3
-    """Of each name."""
-    snapshot_bytes_max: int = 268_435_456
-    """Most bytes of a snapshot's state."""
-
-
-class JournalRefuses(Exception):
-    """Nothing was acknowledged. The text says why; `may_be_written` whether it can be there all the same.
-
-    Blame: the disk, the server or the operator. Nobody may act on such an append as if it were written.
-    """
-
-    def __init__(self, reason: str, *, may_be_written: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.may_be_written = may_be_written
-
-
-class JournalStatistics(msgspec.Struct):
-    """Plain counters, for whoever looks."""
-
-    records: int = 0
-    """Appended since the start."""
-    commits: int = 0
-    duplicates: int = 0
-    gaps: int = 0
-    conflicts: int = 0
-    refused: int = 0
-    """Appends that the store was at fault of."""
-    failures: int = 0
-    """Commits and attempts to open that failed."""
-    waits: int = 0
-    """Appends that waited for room."""
-    snapshots_refused: int = 0
-    """States that were too large."""
-
-
-class _Gathering:
-    """What will be the next commit."""
-
-    __slots__ = ("appends", "bytes", "may_be_written", "reason", "records", "taken")
-
-    def __init__(self) -> None:
-        self.appends: list[Append] = []
-        self.records = 0
-        self.bytes = 0
-        self.taken = trio.Event()
-        """No more can be added."""
-        self.reason = ""
-        """Why nothing of it is acknowledged."""
-        self.may_be_written = False
-
-    def wake(self) -> None:
-        """Let all producers go on, in one go: what an event for each would do takes a third longer."""
-        for append in self.appends:
-            task, append.task = append.task, None
-            if task is not None:
-                trio.lowlevel.reschedule(task)
-
-
 class Journal(Streams):
     """One journal in one store. `open`, then `run` until cancelled.
 
@@ -146,8 +75,8 @@ class Journal(Streams):
         self._store = store
         self._thread: Thread = thread or StoreThread("journal")
         self._writer: Writer | None = None
-        self._gathering = _Gathering()
-        self._under_way: _Gathering | None = None
+        self._gathering = Gathering()
+        self._under_way: Gathering | None = None
         self._commit_reply: Reply[Committed] | None = None
         self._began = 0.0
         """When the commit that is under way began, in trio's time."""
@@ -267,7 +196,7 @@ class Journal(Streams):
         self._changed.set()
         self._changed = trio.Event()
         if self.state is not State.SERVING:
-            gathering, self._gathering = self._gathering, _Gathering()
+            gathering, self._gathering = self._gathering, Gathering()
             gathering.taken.set()
             self._refuse(gathering)
             self._wake.set()
@@ -286,7 +215,7 @@ class Journal(Streams):
         if self.state is not State.CLOSED:
             self._happens(Happening.FOUND_DAMAGE, str(damage))
 
-    def _refuse(self, gathered: _Gathering) -> None:
+    def _refuse(self, gathered: Gathering) -> None:
         gathered.reason = self.reason
         gathered.wake()
 
@@ -374,7 +303,7 @@ class Journal(Streams):
             self._names.add(name)
 
     def _commit(self) -> None:
-        gathered, self._gathering = self._gathering, _Gathering()
+        gathered, self._gathering = self._gathering, Gathering()
         gathered.taken.set()
         gathered.may_be_written = True
         writer = self._writer
