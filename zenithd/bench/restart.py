@@ -1,9 +1,9 @@
 """How long a restart takes: from starting the process to serving, with a market of many events.
 
 The daemon founds a market; orders are entered until the market's feed of the journal has so many events
-more; then the daemon is started again and asked whether it is ready. Once with the checkpoints that the daemon
-makes on the way, and once with none, so that all events have to be applied again. Beside it: the same feed
-read and applied from its first record, without a daemon around it.
+more; then the daemon is started again and asked whether it is ready. Once with the checkpoints that the
+daemon makes on the way, and once with none, so that all events have to be applied again. Beside it: the same
+feed read and applied from its first record, without a daemon around it.
 """
 
 from __future__ import annotations
