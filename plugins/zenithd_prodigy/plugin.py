@@ -46,6 +46,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     Config = ProdigyConfig
     holds_readiness = True
+    http_paths = ("market",)
 
     def __init__(self, config: ProdigyConfig, context: MarketSourceContext) -> None:
         super().__init__(config, context)
