@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeReported
+from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeAmended, TradeReported
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd_prodigy.engine.engine import StandardEngine
 from zenithd_prodigy.engine.refusals import Refused
@@ -76,6 +76,10 @@ class Translator(Protocol):
 
     def trades(self, code: str, after: int) -> list[TradeReported]:
         """Trades of a symbol with higher ids, as far as they are kept, oldest first."""
+        ...
+
+    def changed_trades(self, code: str, until: int) -> list[TradeAmended]:
+        """Trades up to an id that were cancelled or corrected, as they are now, as far as they are kept."""
         ...
 
     def snapshot(self) -> list[MarketEvent]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from zenithd.domain.events import MarketEvent, TradeReported
+from zenithd.domain.events import MarketEvent
 from zenithd.domain.identifiers import InstrumentId, instrument_id, split_instrument
 from zenithd.plugin import LastKnown, MarketSource, MarketSourceContext, ReservedTradeIds
 from zenithd_prodigy import kept
@@ -138,16 +138,22 @@ class Prodigy(MarketSource[ProdigyConfig]):
     async def _show(self, keeper: Keeper) -> None:
         """Publish a market as it is, with the trades of its day that the daemon had not stored when it ended.
 
-        Those of earlier days are only in the market's own journal: that is said.
+        What operators changed of others is told again: whether that was stored is not known. Trades of
+        earlier days are only in the market's own journal: that is said.
         """
         model, translator = keeper.market.model, keeper.market.translator
         zone, market = ZoneInfo(model.definition.time_zone), model.definition.code
-        missing: dict[str, list[TradeReported]] = {}
+        missing: dict[str, list[MarketEvent]] = {}
         for code in model.symbols:
             last = await self.context.last_known(instrument_id(code, market))
-            unstored = translator.trades(code, 0 if last is None else last.trade_id)
+            stored_until = 0 if last is None else last.trade_id
+            unstored = translator.trades(code, stored_until)
             today = [each for each in unstored if trading_date_at(each.time, zone) == model.trading_date]
-            missing[code] = today
+            changed = translator.changed_trades(code, stored_until)
+            missing[code] = [
+                *(each for each in changed if trading_date_at(each.trade.time, zone) == model.trading_date),
+                *today,
+            ]
             if len(today) < len(unstored):
                 self.context.log.warning(
                     "trades of earlier days are not in the history",
@@ -156,7 +162,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
                 )
 
         def extra(code: str) -> list[MarketEvent]:
-            return list(missing.get(code, ()))
+            return missing.get(code, [])
 
         await self._floor.show(keeper, extra)
 

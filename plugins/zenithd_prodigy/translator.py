@@ -79,9 +79,21 @@ class StandardTranslator:
 
     def trades(self, code: str, after: int) -> list[public.TradeReported]:
         """The trades of a symbol that are still kept and have higher ids than `after`, oldest first."""
+        kept = self._kept_trades(code)
+        return [self._trade(kept[trade_id]) for trade_id in sorted(kept) if trade_id > after]
+
+    def changed_trades(self, code: str, until: int) -> list[public.TradeAmended]:
+        """The trades up to an id that were cancelled or corrected and are still kept, as they are now."""
+        kept = self._kept_trades(code)
+        return [
+            public.TradeAmended(self._trade(trade))
+            for trade_id, trade in sorted(kept.items())
+            if trade_id <= until and trade.status is not e.TradeStatus.TRADED
+        ]
+
+    def _kept_trades(self, code: str) -> dict[int, e.Traded]:
         kept = self._model.symbols[code].trades
-        found = {**kept.previous, **kept.current}
-        return [self._trade(found[trade_id]) for trade_id in sorted(found) if trade_id > after]
+        return {**kept.previous, **kept.current}
 
     def market_state(self) -> public.MarketStateChanged:
         """The status that the market and its board have now."""
