@@ -85,7 +85,7 @@ class Commands:
             kinds += [lambda: self._own_status(code), lambda: self._reference(code)]
             kinds += [lambda: self._rename(code), lambda: self._unlist(code)]
         if self._recent:
-            kinds += [self._cancel_trade, self._correct_trade]
+            kinds += [lambda: self._cancel_trade(expected), self._correct_trade]
         return self._random.choice(kinds)()
 
     def _command(self, method: str, path: str, body: Any, effect: Callable[[Expected], None]) -> Command:
@@ -158,17 +158,19 @@ class Commands:
 
         return self._command("POST", f"{_path(symbol)}/action/BulkCancel", {"Reason": "Manual"}, effect)
 
-    def _cancel_trade(self) -> Command:
+    def _cancel_trade(self, before: Expected) -> Command:
         symbol, trade = self._random.choice(self._recent[-20:])
+        again = "Flags" in before.trades.get((symbol, trade["ID"]), {})
 
         def effect(expected: Expected) -> None:
             expected.trades.setdefault((symbol, trade["ID"]), {})["Flags"] = "Cancel"
 
+        def shown(mirror: Mirror) -> bool:
+            return not again and mirror.changed_trades.get((symbol, trade["ID"]), {}).get("Flags") == "Cancel"
+
         path = f"{_path(symbol)}/action/CancelTrade"
         command = self._command("POST", path, {"TradeID": trade["ID"]}, effect)
-        command.shown = lambda mirror: (
-            mirror.changed_trades.get((symbol, trade["ID"]), {}).get("Flags") == "Cancel"
-        )
+        command.shown = shown
         return command
 
     def _correct_trade(self) -> Command:
@@ -178,11 +180,12 @@ class Commands:
         def effect(expected: Expected) -> None:
             expected.trades.setdefault((symbol, trade["ID"]), {})["Quantity"] = quantity
 
+        def shown(mirror: Mirror) -> bool:
+            return mirror.changed_trades.get((symbol, trade["ID"]), {}).get("Quantity") == quantity
+
         path = f"{_path(symbol)}/action/CorrectTrade"
         command = self._command("POST", path, {"TradeID": trade["ID"], "Quantity": quantity}, effect)
-        command.shown = lambda mirror: (
-            mirror.changed_trades.get((symbol, trade["ID"]), {}).get("Quantity") == quantity
-        )
+        command.shown = shown
         return command
 
 
