@@ -13,6 +13,7 @@ from zenithd.journal import (
     Journal,
     JournalRefuses,
     JournalUnreadable,
+    State,
 )
 from zenithd.plugin.journal import JournalUnavailable, KeptState
 
@@ -76,3 +77,7 @@ class PluginFeeds:
     def feed(self, plugin: str, name: str) -> PluginFeed:
         """The feed of a plugin."""
         return PluginFeed(self._journal, f"{plugin}/{name}", self._now)
+
+    async def wait_serving(self) -> None:
+        """Return when the journal takes what is appended."""
+        await self._journal.wait_state(State.SERVING)

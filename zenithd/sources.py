@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import trio
+
 from zenithd.domain.market_data import FeedStatus
 from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets
@@ -70,11 +72,13 @@ class Sources:
             context = SourceContext(brought.name, feed, attempt, self._host, generator, directory)
             return brought.implementation(brought.config, context)
 
+        needs_journal = brought.implementation.needs_journal
         return Supervised(
             name=brought.name,
             build=build,
             report=partial(self._supervised_state, brought),
             expects_events=lambda: feed.expects_events,
+            wait_possible=self._host.feeds.wait_serving if needs_journal else trio.lowlevel.checkpoint,
             packages=self._plugins.packages,
         )
 

@@ -46,6 +46,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     Config = ProdigyConfig
     holds_readiness = True
+    needs_journal = True
     http_paths = ("market",)
 
     def __init__(self, config: ProdigyConfig, context: MarketSourceContext) -> None:

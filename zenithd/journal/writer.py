@@ -68,7 +68,9 @@ class Writer:
     def _feed_end(self, entry: IndexEntry) -> FeedEnd:
         """Look for the last record of a feed; its block is less than INDEX_EVERY positions behind."""
         sequence = entry.sequence
-        for records in feed_records(self.reader, entry.feed, entry.sequence, self.head.position):
+        for records in feed_records(
+            self.reader, entry.feed, entry.sequence, self.head.position, checked=False
+        ):
             sequence = records[-1].sequence
         return FeedEnd(sequence, entry.block)
 

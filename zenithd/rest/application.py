@@ -201,6 +201,7 @@ async def unavailable(reason: str, send: Callable[[Any], Awaitable[None]]) -> No
         "content-length": str(len(body)),
         "cache-control": "no-store",
         "retry-after": "1",
+        "connection": "close",  # the body was not read
     }
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status.value, "headers": encoded})
