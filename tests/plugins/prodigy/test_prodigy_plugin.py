@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from structlog.testing import capture_logs
 from trio.abc import Clock
 
 import zenithd_prodigy
-from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
+from zenithd.domain.events import MarketEvent, OrderAdded, TradeAmended, TradeReported, TradingDayStarted
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.market_data import FeedStatus, Side
+from zenithd.domain.market_data import FeedStatus, Side, TradeFlag
 from zenithd.plugin import HttpRequest, LastKnown
 from zenithd.testing.clock import FakeClock
 from zenithd.testing.daemon import MemoryDaemon, run_source
@@ -239,6 +240,41 @@ async def test_a_new_object_goes_on_in_the_same_daemon(tmp_path: Path, autojump_
         assert len(memory.trade_ids(XS01)) > len(traded)
         assert all(all(memory.prices(instrument)) for instrument in ALL)
         assert sum(event.market == XSX for event in memory.events(TradingDayStarted)) == 2
+
+
+async def test_what_operators_changed_of_trades_is_told_again(tmp_path: Path, autojump_clock: Clock) -> None:
+    """The trade was stored; whether its change was, nobody knows."""
+    memory = daemon(tmp_path)
+    config = ProdigyConfig(history_days=0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Prodigy(config, memory).run)
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(10)
+        cancelled, corrected = memory.trade_ids(XS01)[-2:]
+        act = next(
+            each.handle for each in memory.routes if each.path.endswith("/symbol/{symbol}/action/{action}")
+        )
+        for action, body in (
+            ("CancelTrade", ActionBody(trade_id=cancelled)),
+            ("CorrectTrade", ActionBody(trade_id=corrected, quantity=Decimal(7))),
+        ):
+            path = {"market": "XSX", "symbol": "XS01", "action": action}
+            answer = await act(HttpRequest(user="", path=path, query={}, body=body))
+            assert answer.status == 200, answer.content
+        nursery.cancel_scope.cancel()
+    remember(memory, memory)
+    told_before = len(memory.events(TradeAmended))
+    async with run_source(Prodigy, config, memory):
+        await trio.sleep(1)
+        told = [
+            each.trade for each in memory.events(TradeAmended)[told_before:] if isinstance(each, TradeAmended)
+        ]
+        assert [(trade.trade_id, trade.flags) for trade in told] == [
+            (cancelled, (TradeFlag.CANCEL,)),
+            (corrected, ()),
+        ]
+        assert told[1].quantity == 7
+        assert memory.faults == []
 
 
 async def test_a_start_on_a_later_day_has_the_last_price_as_close(
