@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from zenithd.bench import connections, deflate, journal, matching_engines, runs, whole
+from zenithd.bench import connections, deflate, journal, matching_engines, restart, runs, whole
 from zenithd.bench import matching as matching_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
@@ -180,7 +180,7 @@ def compression() -> None:
     epilog=examples("zenithd bench journal --quick", "zenithd bench journal --json journal.json"),
 )
 def durable_appends(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; at most two minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; at most three minutes.")] = False,
     postgresql: Annotated[
         str,
         typer.Option(
@@ -202,15 +202,17 @@ def durable_appends(
     ] = None,
     json: JsonFileOption = None,
 ) -> None:
-    """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit."""
+    """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit; a restart."""
     with _operator_faults():
         rows = list(
             journal.journal_rows(journal.QUICK if quick else journal.FULL, directory, postgresql, _say)
         )
+        restarts = [restart.restart_row(restart.QUICK if quick else restart.FULL, directory, _say)]
     if json is not None:
-        report = journal.JournalReport(this_machine(), rows)
+        report = journal.JournalReport(this_machine(), rows, restarts)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     print_table(journal.COLUMNS, map(journal.cells, rows), "nothing was measured")
+    print_table(restart.COLUMNS, map(restart.cells, restarts), "nothing was measured")
 
 
 @contextlib.contextmanager
