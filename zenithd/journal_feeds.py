@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
+import structlog
 
 from zenithd.journal import (
     Appended,
@@ -16,6 +18,8 @@ from zenithd.journal import (
     State,
 )
 from zenithd.plugin.journal import JournalUnavailable, KeptState
+
+LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 KIND = "record"
 """Of every record: what is in it is the plugin's business."""
@@ -50,21 +54,41 @@ class PluginFeed:
 
     async def keep_state(self, sequence: int, state: bytes) -> None:
         """Keep a derived state."""
-        encoded = msgspec.msgpack.encode((sequence, state))
+        encoded = msgspec.msgpack.encode((sequence, state, zlib.crc32(state)))
         try:
             await self._journal.put_snapshot(self._name, self._journal.head.position, self._now(), encoded)
         except (JournalRefuses, InvalidEntry) as error:
             raise JournalUnavailable(str(error)) from error
 
     async def kept_state(self) -> KeptState | None:
-        """The newest kept state."""
+        """The newest kept state that is as it was kept."""
+        position = None
         try:
-            found = await self._journal.snapshot(self._name)
+            while (found := await self._journal.snapshot(self._name, position=position)) is not None:
+                kept = _decode_kept(found.state)
+                if kept is not None and kept.check in (None, zlib.crc32(kept.state)):
+                    return KeptState(kept.sequence, kept.state)
+                LOG.error(
+                    "a kept state is damaged, an older one is used", feed=self._name, position=found.position
+                )
+                position = found.position - 1
         except JournalUnreadable as error:
             raise JournalUnavailable(str(error)) from error
-        if found is None:
-            return None
-        return KeptState(*msgspec.msgpack.decode(found.state, type=tuple[int, bytes]))
+        return None
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    sequence: int
+    state: bytes
+    check: int | None = None
+    """CRC-32 of the state; None where an older version kept it."""
+
+
+def _decode_kept(encoded: bytes) -> _Kept | None:
+    try:
+        return msgspec.msgpack.decode(encoded, type=_Kept)
+    except msgspec.DecodeError:
+        return None
 
 
 class PluginFeeds:

@@ -152,6 +152,10 @@ class Site:
             _check_answer(daemon, (401, 503))
             daemon.wait_ready()
             _check_answer(daemon, (401,))
+        except OSError as error:
+            code = daemon.process.poll()
+            daemon.__exit__()
+            raise Difference(f"no answer at the start: {error}; {code}: {daemon.text()[-3000:]}") from error
         except BaseException:
             daemon.__exit__()
             raise
