@@ -11,15 +11,15 @@ import structlog
 from zenithd.journal import (
     Appended,
     Damaged,
-    InvalidEntry,
     Journal,
     JournalRefuses,
     JournalUnreadable,
+    SnapshotTooLarge,
     State,
 )
-from zenithd.plugin.journal import JournalUnavailable, KeptState
+from zenithd.plugin.journal import JournalUnavailable, KeptState, StateTooLarge
 
-LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 KIND = "record"
 """Of every record: what is in it is the plugin's business."""
@@ -32,6 +32,10 @@ class PluginFeed:
         self._journal = journal
         self._name = name
         self._now = now
+
+    def keep_days(self, days: float) -> None:
+        """Let old records go."""
+        self._journal.keep_days(self._name, days)
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none."""
@@ -52,12 +56,25 @@ class PluginFeed:
         except (JournalUnreadable, Damaged) as error:
             raise JournalUnavailable(str(error)) from error
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         """Keep a derived state."""
-        encoded = msgspec.msgpack.encode((sequence, state, zlib.crc32(state)))
+        journal = self._journal
+        size = sum(map(len, pieces))
+        check = 0
+        for piece in pieces:
+            check = zlib.crc32(piece, check)
+        state = b"".join((_state_head(sequence, size), *pieces, msgspec.msgpack.encode(check)))
         try:
-            await self._journal.put_snapshot(self._name, self._journal.head.position, self._now(), encoded)
-        except (JournalRefuses, InvalidEntry) as error:
+            await journal.put_snapshot(self._name, journal.head.position, self._now(), state)
+        except SnapshotTooLarge as error:
+            _log.error(
+                "a state is too large to be kept: the next start takes longer",
+                feed=self._name,
+                bytes=len(state),
+                hint="raise journal.snapshot_bytes_max",
+            )
+            raise StateTooLarge(str(error)) from error
+        except JournalRefuses as error:
             raise JournalUnavailable(str(error)) from error
 
     async def kept_state(self) -> KeptState | None:
@@ -68,7 +85,7 @@ class PluginFeed:
                 kept = _decode_kept(found.state)
                 if kept is not None and kept.check in (None, zlib.crc32(kept.state)):
                     return KeptState(kept.sequence, kept.state)
-                LOG.error(
+                _log.error(
                     "a kept state is damaged, an older one is used", feed=self._name, position=found.position
                 )
                 position = found.position - 1
@@ -89,6 +106,12 @@ def _decode_kept(encoded: bytes) -> _Kept | None:
         return msgspec.msgpack.decode(encoded, type=_Kept)
     except msgspec.DecodeError:
         return None
+
+
+def _state_head(sequence: int, size: int) -> bytes:
+    """Before a state of a size, behind which its check stands: together they are MessagePack of the three,
+    with no copy made."""
+    return msgspec.msgpack.encode((sequence, None, None))[:-2] + b"\xc6" + size.to_bytes(4, "big")
 
 
 class PluginFeeds:

@@ -10,14 +10,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from zenithd.bench import connections, deflate, journal, matching_engines, restart, runs, whole
+from zenithd.bench import connections, deflate, matching_engines, runs, whole
 from zenithd.bench import matching as matching_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
 from zenithd.bench.rows import COLUMNS, Report, Row, cells, this_machine
 from zenithd.cli.common import OperatorFault, examples, print_table
-from zenithd.journal import StoreFault, StoreRefused
 
 app = typer.Typer(
     help="Measure what the daemon can do on this machine. Needs Linux and a C compiler.", no_args_is_help=True
@@ -203,7 +202,10 @@ def durable_appends(
     json: JsonFileOption = None,
 ) -> None:
     """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit; a restart."""
-    with _operator_faults():
+    from zenithd.bench import journal, restart  # not needed by other verbs, which start faster without
+    from zenithd.journal import StoreFault, StoreRefused
+
+    with _operator_faults(StoreFault, StoreRefused):
         rows = list(
             journal.journal_rows(journal.QUICK if quick else journal.FULL, directory, postgresql, _say)
         )
@@ -216,10 +218,11 @@ def durable_appends(
 
 
 @contextlib.contextmanager
-def _operator_faults() -> Iterator[None]:
+def _operator_faults(*others: type[Exception]) -> Iterator[None]:
+    faults = (CannotMeasure, *others)
     try:
         yield
-    except (CannotMeasure, StoreFault, StoreRefused) as error:
+    except faults as error:
         raise OperatorFault(f"zenithd bench: {error}") from None
 
 

@@ -21,6 +21,8 @@ class Offers:
         self._promised: dict[str, str] = {}
         """Owner by first segment of the path."""
         self._application: Litestar | None = None
+        self._first_segments: frozenset[str] = frozenset()
+        """Of the paths that are served; every request of the port is looked up here."""
 
     def promise(self, owner: str, paths: Sequence[str]) -> None:
         """A plugin is going to serve paths that begin with these segments.
@@ -31,6 +33,7 @@ class Offers:
         for path in paths:
             if self._promised.setdefault(path, owner) != owner:
                 raise ValueError(f"/{path} is served by {self._promised[path]}")
+        self._changed()
 
     def missing(self) -> dict[str, str]:
         """Paths that are promised and not served now, by plugin, as text."""
@@ -65,21 +68,22 @@ class Offers:
                 raise ValueError(f"{route.method} {route.path} is served by {taken[key]}")
             taken[key] = f"{owner} already"
         self._offered[owner] = tuple(routes)
-        self._application = None
+        self._changed()
 
     def withdraw(self, owner: str) -> None:
         """The plugin is down: its routes are gone until it offers them again."""
         if self._offered.pop(owner, None) is not None:
-            self._application = None
+            self._changed()
 
     def claims(self, path: str) -> bool:
         """True if a request of this path is for REST."""
-        return _first_segment(path) in self._first_segments()
+        return _first_segment(path) in self._first_segments
 
-    def _first_segments(self) -> set[str]:
+    def _changed(self) -> None:
+        self._application = None
         used = {_first_segment(route.path) for offered in self._offered.values() for route in offered}
         used.update(self._promised)
-        return used | {DOCS_PATH.strip("/")} if used else used
+        self._first_segments = frozenset(used | {DOCS_PATH.strip("/")} if used else used)
 
     @property
     def application(self) -> Litestar:

@@ -101,6 +101,8 @@ class RestServer:
                 await self.offers.application(scope, receive, send)
             else:
                 await unavailable(reason, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})  # before it is accepted: 403
 
 
 def _bytes_of(head: Head) -> bytes:
