@@ -299,7 +299,7 @@ class _Control:
             command = found.make(body, request.path["market"], symbol)
         except Unscalable as wrong:
             return _wrong(str(wrong), "more decimals than the symbol has, or no number")
-        outcome = await keeper.execute(command)
+        outcome = await keeper.execute(_named(command, request))
         nothing = isinstance(outcome, Refused) and outcome.reason is found.nothing
         return _told([] if nothing else outcome, found.done)
 
@@ -397,11 +397,11 @@ class _Control:
             attributes=data.attributes,
             alternates=data.alternates,
         )
-        outcome = await self._keeper(request).execute(command)
-        nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
+        outcome = await self._keeper(request).execute(_named(command, request))
+        nothing = isinstance(outcome, Refused) and outcome.reason in _NOTHING_LEFT
         if data.status is not UNSET and (nothing or not isinstance(outcome, Refused)):
             status = c.SetStatus(market=market, symbol=code, status=data.status)
-            outcome = await self._keeper(request).execute(status)
+            outcome = await self._keeper(request).execute(_named(status, request, "/Status"))
         return _told(outcome, "Changed", 201, f"/market/{market}/symbol/{code}")
 
     @_of_what_is_there
