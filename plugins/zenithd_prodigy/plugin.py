@@ -47,6 +47,8 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     Config = ProdigyConfig
     holds_readiness = True
+    needs_journal = True
+    http_paths = ("market",)
 
     def __init__(self, config: ProdigyConfig, context: MarketSourceContext) -> None:
         super().__init__(config, context)
@@ -208,7 +210,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
                 )
 
         def extra(code: str) -> list[MarketEvent]:
-            return list(missing.get(code, ()))
+            return missing.get(code, [])
 
         await self._floor.show(keeper, extra)
         await self._floor.correct(corrected)

@@ -20,6 +20,9 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Every parameter that the route declares, absent ones as their defaults."""
     body: Any = None
     """Of the route's body type; None if it has none."""
+    idempotency_key: str = ""
+    """What the sender calls this request, to be recognised when it comes again; empty: nothing. Two users'
+    keys have nothing to do with each other."""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +72,14 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 class HttpOffers(Protocol):
     """Where routes are offered."""
+
+    def promise(self, owner: str, paths: Sequence[str]) -> None:
+        """A plugin is going to serve paths that begin with these segments."""
+        ...
+
+    def missing(self) -> dict[str, str]:
+        """Paths that are promised and not served now, by plugin, as text."""
+        ...
 
     def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None:
         """Serve these routes for a plugin, in the place of those that it offered before."""

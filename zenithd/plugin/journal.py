@@ -84,3 +84,7 @@ class JournalFeeds(Protocol):
     def feed(self, plugin: str, name: str) -> JournalFeed:
         """The feed of a plugin."""
         ...
+
+    async def wait_serving(self) -> None:
+        """Return when the journal takes what is appended."""
+        ...
