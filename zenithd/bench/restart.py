@@ -233,7 +233,7 @@ async def _write(path: Path, events: int, has_checkpoints: bool) -> _Written:
             sequence = await feed.append(bodies)
             records += len(bodies)
             if records - kept_records >= every:
-                await feed.keep_state(sequence, keeper.market.state.checkpoint())
+                await feed.keep_state(sequence, [keeper.market.state.checkpoint()])
                 kept_records, kept_count = records, count
         return _Written(count, count - kept_count, records)
 
