@@ -220,7 +220,7 @@ async def _write(path: Path, events: int, has_checkpoints: bool) -> _Written:
         flow = make_flow(RESTING, events)  # an operation is at least an event
         operations = [*flow.filling, *flow.measured]
         encode, numbers = keeper.market.design.encode_events, _Numbers(keeper.market.model.next_order - 1)
-        every = KeeperSettings().checkpoint_records if has_checkpoints else events
+        every = KeeperSettings().checkpoint_records if has_checkpoints else sys.maxsize
         count = records = kept_records = kept_count = 0
         while count < events:
             bodies = []
