@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-PURE = ("domain", "market", "wire", "authority", "sessions")
+PURE = ("domain", "market", "vetting", "wire", "authority", "sessions")
 """Synchronous, deterministic, without I/O, clock, randomness or logging."""
 
 FORBIDDEN_IN_PURE = {
@@ -21,6 +21,7 @@ FORBIDDEN_IN_PURE = {
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "market": {"domain"},
+    "vetting": {"domain"},
     "authority": {"domain"},
     "sessions": {"domain"},
     "wire": {"domain", "market", "authority", "sessions"},
