@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugin": {"domain", "market"},
     "config": {"domain"},
     "files": {"config"},
+    "vetting_files": {"config", "vetting"},
     "tokens": {"config", "files"},
     "accounts": {"config", "files", "tokens", "authority"},
     "clock": set(),

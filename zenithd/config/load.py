@@ -32,6 +32,7 @@ from zenithd.config.market_settings import HistorySettings, MarketSettings
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.toml_lines import KeyPath, find_lines
 from zenithd.config.user_settings import AuthenticationSettings, UserSettings
+from zenithd.config.vetting_settings import VettingSettings
 from zenithd.domain.identifiers import parse_market
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -53,6 +54,7 @@ class _Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     authentication: AuthenticationSettings = AuthenticationSettings()
     history: HistorySettings = HistorySettings()
     journal: JournalSettings = JournalSettings()
+    vetting: VettingSettings = VettingSettings()
     plugin_host: PluginHostSettings = PluginHostSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -27,6 +27,7 @@ SECTIONS = (
     "authentication",
     "history",
     "journal",
+    "vetting",
     "plugin_host",
     "logging",
 )

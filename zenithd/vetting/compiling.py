@@ -1,7 +1,7 @@
 """From resolved expressions to closures: each takes the list of one vetting's values and returns its own.
 
-The common shapes (a property beside a constant or another property) have closures of their own, which read
-the list themselves: a call costs as much as the comparison it is for.
+This is the form that explanations run, statement by statement; orders run what `generating` makes of a whole
+set.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def compile_expression(expression: Resolved) -> Closure:
         case Read(slot=slot):
             return _read(slot)
         case Present(slot=slot, is_negated=is_negated):
-            return _present(slot, is_negated)
+            return lambda values: (values[slot] is None and find(values, slot) is None) is is_negated
         case Negation(operand=operand):
             inner = compile_expression(operand)
             return lambda values: not inner(values)
@@ -59,18 +59,16 @@ def compile_expression(expression: Resolved) -> Closure:
             inner = compile_expression(operand)
             return lambda values: negate(inner(values))
         case Arithmetic(operator=sign, left=left, right=right):
-            return _two(compute(sign), left, right)
+            return _two(compute(sign), compile_expression(left), compile_expression(right))
         case Comparison(operator=sign, left=left, right=right):
-            return _two(_COMPARE[sign], left, right)
+            return _two(_COMPARE[sign], compile_expression(left), compile_expression(right))
         case Junction(operator=sign, operands=operands):
             return _junction(sign, tuple(map(compile_expression, operands)))
         case OneOf():
             return _one_of(expression)
         case PartOf(needle=needle, text=text, is_negated=is_negated):
             part, whole = compile_expression(needle), compile_expression(text)
-            if is_negated:
-                return lambda values: part(values) not in whole(values)
-            return lambda values: part(values) in whole(values)
+            return lambda values: (part(values) in whole(values)) is not is_negated
 
 
 def _read(slot: int) -> Closure:
@@ -81,108 +79,27 @@ def _read(slot: int) -> Closure:
     return read
 
 
-def _present(slot: int, is_negated: bool) -> Closure:
-    if is_negated:
-        return lambda values: values[slot] is None and find(values, slot) is None
-    return lambda values: values[slot] is not None or find(values, slot) is not None
-
-
-def _two(function: Callable[[Any, Any], Any], left: Resolved, right: Resolved) -> Closure:
-    if isinstance(left, Read) and isinstance(right, Constant):
-        return _read_constant(function, left.slot, right.value)
-    if isinstance(left, Read) and isinstance(right, Read):
-        return _read_read(function, left.slot, right.slot)
-    first = compile_expression(left)
-    if isinstance(right, Constant):
-        constant = right.value
-        return lambda values: function(first(values), constant)
-    if isinstance(right, Read):
-        return _any_read(function, first, right.slot)
-    second = compile_expression(right)
-    return lambda values: function(first(values), second(values))
-
-
-def _read_constant(function: Callable[[Any, Any], Any], slot: int, constant: Any) -> Closure:
-    def run(values: Values) -> Any:
-        value = values[slot]
-        if value is None:
-            value = resolve(values, slot)
-        return function(value, constant)
-
-    return run
-
-
-def _read_read(function: Callable[[Any, Any], Any], left: int, right: int) -> Closure:
-    def run(values: Values) -> Any:
-        first = values[left]
-        if first is None:
-            first = resolve(values, left)
-        second = values[right]
-        if second is None:
-            second = resolve(values, right)
-        return function(first, second)
-
-    return run
-
-
-def _any_read(function: Callable[[Any, Any], Any], first: Closure, slot: int) -> Closure:
-    def run(values: Values) -> Any:
-        left = first(values)
-        value = values[slot]
-        if value is None:
-            value = resolve(values, slot)
-        return function(left, value)
-
-    return run
+def _two(function: Callable[[Any, Any], Any], left: Closure, right: Closure) -> Closure:
+    return lambda values: function(left(values), right(values))
 
 
 def _junction(sign: Operator, operands: tuple[Closure, ...]) -> Closure:
-    wanted = sign is Operator.OR
-    if len(operands) == 2:
-        first, second = operands
-        if wanted:
-            return lambda values: first(values) or second(values)
-        return lambda values: first(values) and second(values)
-
-    def run(values: Values) -> bool:
-        for operand in operands:
-            if operand(values) is wanted:
-                return wanted
-        return not wanted
-
-    return run
+    if sign is Operator.AND:
+        return lambda values: all(operand(values) for operand in operands)
+    return lambda values: any(operand(values) for operand in operands)
 
 
 def _one_of(expression: OneOf) -> Closure:
+    """The constants of a list come first, for they cost nothing; then its other items from left to right."""
     constants, is_negated = expression.constants, expression.is_negated
-    if not expression.others:
-        return _among(expression.needle, constants, is_negated)
     needle = compile_expression(expression.needle)
     others = tuple(map(compile_expression, expression.others))
 
     def run(values: Values) -> bool:
-        """As if the list were read from left to right in its computed parts; constants cost nothing."""
         value = needle(values)
-        if value in constants:
-            return not is_negated
-        return any(other(values) == value for other in others) is not is_negated
+        return (value in constants or any(other(values) == value for other in others)) is not is_negated
 
     return run
-
-
-def _among(needle: Resolved, constants: frozenset[Any], is_negated: bool) -> Closure:
-    if isinstance(needle, Read):
-        slot = needle.slot
-
-        def run(values: Values) -> bool:
-            value = values[slot]
-            if value is None:
-                value = resolve(values, slot)
-            return (value in constants) is not is_negated
-
-        return run
-    inner = compile_expression(needle)
-    return lambda values: (inner(values) in constants) is not is_negated
 
 
 POWER_COST = 200

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zenithd.vetting.arithmetic import CONTEXT
 from zenithd.vetting.facts import Facts
-from zenithd.vetting.rule_sets import RuleSets
+from zenithd.vetting.rule_sets import RuleSets, worst
 from zenithd.vetting.slots import SlotTable
 from zenithd.vetting.statements import FAULTS, Hit, Step, finding
-from zenithd.vetting.verdict import Finding, Value, Verdict
+from zenithd.vetting.verdict import Finding, ShadowVerdict, Value, Verdict
 
 
 class Outcome(enum.Enum):
@@ -95,8 +95,19 @@ def explain(rules: RuleSets, facts: Facts) -> Explanation:
                 step, outcome, hit, depth, read = trace
                 said = None if hit is None else finding(hit, one.name)
                 statements.append(StatementTrace(one.name, one.is_shadow, step, outcome, said, depth, read))
-        verdict = rules.vet_values(values)
-    return Explanation(verdict, tuple(statements), tuple(skipped))
+    return Explanation(_verdict(rules, statements, skipped), tuple(statements), tuple(skipped))
+
+
+def _verdict(rules: RuleSets, statements: Sequence[StatementTrace], skipped: Container[str]) -> Verdict:
+    """What `RuleSets.vet` says, from the trace alone."""
+    said = [one for one in statements if one.finding is not None]
+    level, findings = worst([one.finding for one in said if one.finding is not None and not one.is_shadow])
+    shadows = []
+    for one in rules.sets:
+        if one.is_shadow and one.name not in skipped:
+            of_set = [it.finding for it in said if it.finding is not None and it.set_name == one.name]
+            shadows.append(ShadowVerdict(one.name, *worst(of_set)))
+    return Verdict(level, findings, tuple(shadows))
 
 
 _Trace = tuple[Step, Outcome, Hit | None, int, dict[str, Value | None]]
@@ -111,7 +122,7 @@ def _trace(steps: Sequence[Step], values: _Remembering, slots: SlotTable, depth:
             if step.block is None:
                 outcome = Outcome.MATCHED if matched else Outcome.NOT_MATCHED
                 if matched:
-                    hit = Hit(step, tuple([one(values) for one in step.arguments]))
+                    hit = Hit(step, tuple([one(values) for one in step.values]))
             else:
                 blocks = step.block if matched else step.otherwise
                 outcome = (

@@ -61,6 +61,9 @@ OBJECTS: Mapping[str, Callable[[Facts], Any]] = {
 }
 """Where an object's values come from."""
 
+AT_HAND = ("details", "order", "request", "user")
+"""Objects that are no look-ups: they are loaded at once."""
+
 SIDES = ("Bid", "Ask")
 SIDE_SPELLINGS = {"Buy": "Bid", "Sell": "Ask"}
 ORDER_TYPES = ("Limit", "Best", "Market", "MarketToLimit")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import decimal
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -37,7 +38,7 @@ class Read:
 
     kind: Kind
     slot: int
-    source: Property
+    source: Property = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,27 @@ class PartOf:
 
 
 Resolved = Constant | Read | Present | Negation | Minus | Arithmetic | Comparison | Junction | OneOf | PartOf
+
+
+def parts(expression: Resolved) -> Iterator[Resolved]:
+    """An expression and everything inside it."""
+    yield expression
+    match expression:
+        case Negation(operand=inner) | Minus(operand=inner):
+            yield from parts(inner)
+        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
+            yield from parts(left)
+            yield from parts(right)
+        case Junction(operands=operands):
+            for operand in operands:
+                yield from parts(operand)
+        case OneOf(needle=needle, others=others):
+            for inner in (needle, *others):
+                yield from parts(inner)
+        case PartOf(needle=needle, text=text):
+            yield from parts(needle)
+            yield from parts(text)
+
 
 TRUE = Constant(Kind.FLAG, True)
 

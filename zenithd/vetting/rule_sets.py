@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from zenithd.vetting import syntax
@@ -12,12 +12,13 @@ from zenithd.vetting.arithmetic import CONTEXT
 from zenithd.vetting.compiling import compile_expression, cost
 from zenithd.vetting.errors import InvalidRules, Position, Problem, Source
 from zenithd.vetting.facts import Facts
+from zenithd.vetting.generating import generate
 from zenithd.vetting.limits import VettingLimits
 from zenithd.vetting.parsing import parse
 from zenithd.vetting.properties import TOPICS
 from zenithd.vetting.resolving import Resolver, Wrong
 from zenithd.vetting.slots import SlotTable, Values, find
-from zenithd.vetting.statements import Hit, Step, finding, run
+from zenithd.vetting.statements import Hit, Step, finding
 from zenithd.vetting.syntax import Level
 from zenithd.vetting.verdict import Finding, Place, ShadowVerdict, Verdict
 
@@ -67,12 +68,6 @@ class CompiledSet:
         """Whether all its conditions hold."""
         return all(condition.holds(values) for condition in self.conditions)
 
-    def findings(self, values: Values) -> list[Finding]:
-        """What its statements say; in `decimal.localcontext(CONTEXT)`."""
-        hits: list[Hit] = []
-        run(self.steps, values, hits)
-        return [finding(hit, self.name) for hit in hits]
-
 
 class RuleSets:
     """The rules of a site, compiled. Immutable; `vet` may be called from anywhere.
@@ -88,6 +83,7 @@ class RuleSets:
         self.rules = {rule.name: rule for rule in rules}
         self.slots = slots
         self.cost = sum(rule.cost for one in sets for rule in one.rules)
+        self._runs = [(one, generate(one.steps, slots)) for one in self.sets]
 
     def vet(self, facts: Facts) -> Verdict:
         """The verdict of every set that applies; the worst level wins (platform C.9).
@@ -96,34 +92,38 @@ class RuleSets:
             TypeError: `facts` has a number that is no Decimal. Nothing that rules do raises.
         """
         values = self.slots.values(facts)
-        with decimal.localcontext(CONTEXT):
-            return self.vet_values(values)
-
-    def vet_values(self, values: Values) -> Verdict:
-        """As `vet`, with a list that was made already; in `decimal.localcontext(CONTEXT)`."""
         found: list[Finding] = []
         shadows = []
-        for one in self.sets:
-            if not one.conditions or one.applies(values):
+        with decimal.localcontext(CONTEXT):
+            for one, run in self._runs:
+                if one.conditions and not one.applies(values):
+                    continue
+                hits: list[Hit] = []
+                run(values, hits.append)
                 if one.is_shadow:
-                    shadows.append(ShadowVerdict(one.name, *_worst(one.findings(values))))
-                else:
-                    found += one.findings(values)
-        return Verdict(*_worst(found), tuple(shadows))
+                    shadows.append(ShadowVerdict(one.name, *worst([finding(hit, one.name) for hit in hits])))
+                elif hits:
+                    found += [finding(hit, one.name) for hit in hits]
+        return Verdict(*worst(found), tuple(shadows))
 
 
-def _worst(found: Sequence[Finding]) -> tuple[Level, tuple[Finding, ...]]:
+def worst(found: Sequence[Finding]) -> tuple[Level, tuple[Finding, ...]]:
+    """The highest level, PASS if there is none, and the findings of that level."""
     level = max((one.level for one in found), default=Level.PASS)
     return level, tuple(one for one in found if one.level is level)
 
 
-def load(sources: Sequence[Source], limits: VettingLimits | None = None) -> RuleSets:
+def load(
+    sources: Sequence[Source], limits: VettingLimits | None = None, *, without_sets_of: Container[str] = ()
+) -> RuleSets:
     """Read, check and compile rule sources; rules of all of them may be used by the sets of all.
+
+    `without_sets_of` names sources of which only the libraries count.
 
     Raises:
         InvalidRules: with every mistake that was found.
     """
-    return _Loading(limits or VettingLimits()).load(sources)
+    return _Loading(limits or VettingLimits()).load(sources, without_sets_of)
 
 
 class _Loading:
@@ -135,7 +135,7 @@ class _Loading:
         self._rules: dict[str, CompiledRule] = {}
         self._sets: dict[str, CompiledSet] = {}
 
-    def load(self, sources: Sequence[Source]) -> RuleSets:
+    def load(self, sources: Sequence[Source], without_sets_of: Container[str]) -> RuleSets:
         documents = []
         for source in sources:
             try:
@@ -145,7 +145,8 @@ class _Loading:
         for source, document in documents:
             self._compile_rules(source, document)
         for source, document in documents:
-            self._compile_sets(source, document)
+            if source.name not in without_sets_of:
+                self._compile_sets(source, document)
         loaded = RuleSets(tuple(self._sets.values()), self._rules.values(), self._slots)
         if not self._problems and loaded.cost > self._limits.cost_max:
             message = (
@@ -247,15 +248,17 @@ class _Loading:
                 otherwise, other_cost = self._block(source, rule, statement.otherwise)
         test = compile_expression(condition)
         if isinstance(statement, syntax.Run):
-            step = Step(test, block, otherwise, Level.PASS, "", (), place)
+            step = Step(condition, test, block, otherwise, Level.PASS, "", (), (), place)
             return step, cost(condition) + block_cost + other_cost
         arguments = [self._resolver.value(argument) for argument in statement.arguments]
         step = Step(
+            condition,
             test,
             None,
             (),
             statement.level,
             statement.code,
+            tuple(arguments),
             tuple(map(compile_expression, arguments)),
             place,
         )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from zenithd.vetting.facts import Facts
-from zenithd.vetting.properties import OBJECTS, Kind, Property
+from zenithd.vetting.properties import AT_HAND, OBJECTS, Kind, Property
 
 Values = list[Any]
 
@@ -38,6 +38,9 @@ class SlotTable:
             self._by_object.setdefault(wanted.object_name, []).append((slot, wanted))
         return slot
 
+    def __len__(self) -> int:
+        return len(self._properties)
+
     def path(self, slot: int) -> str:
         """The property at a place."""
         return self._properties[slot - 1].path
@@ -50,6 +53,10 @@ class SlotTable:
         """A list for one vetting, nothing loaded yet; `make` may give it another type of list."""
         values = make([None] * (len(self._properties) + 1))
         values[0] = Loader(self, facts)
+        for name in AT_HAND:
+            used = self._by_object.get(name)
+            if used is not None:
+                values[0].load(values, used[0][0])
         return values
 
 

@@ -1,4 +1,4 @@
-"""Statements in their compiled form, and running them.
+"""Statements as they are once resolved, and what comes of evaluating them.
 
 A statement that cannot be evaluated fails the order with a code that says why; a RUN that cannot runs neither
 of its blocks. The statements after it are evaluated all the same.
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from zenithd.vetting.compiling import Closure
-from zenithd.vetting.slots import Missing, Values
+from zenithd.vetting.resolving import Resolved
+from zenithd.vetting.slots import Missing
 from zenithd.vetting.syntax import Level
 from zenithd.vetting.verdict import ARITHMETIC, MISSING, Finding, Place, Value
 
@@ -22,13 +23,17 @@ FAULTS = (Missing, decimal.DecimalException)
 class Step(NamedTuple):
     """One statement. A RUN has blocks, the others have a level and perhaps a code."""
 
+    condition: Resolved
     test: Closure
+    """Of the condition."""
     block: Sequence[Step] | None
     """None for a statement that is no RUN."""
     otherwise: Sequence[Step]
     level: Level
     code: str
-    arguments: tuple[Closure, ...]
+    arguments: tuple[Resolved, ...]
+    values: tuple[Closure, ...]
+    """Of the arguments."""
     place: Place
 
 
@@ -38,25 +43,6 @@ class Hit(NamedTuple):
     step: Step
     arguments: tuple[Value, ...]
     fault: Exception | None = None
-
-
-def run(steps: Sequence[Step], values: Values, hits: list[Hit]) -> None:
-    """Evaluate statements one after the other; call it inside `decimal.localcontext(CONTEXT)`."""
-    left = iter(steps)
-    while True:
-        try:
-            for step in left:
-                if step[0](values):
-                    if step[1] is None:
-                        hits.append(Hit(step, tuple([one(values) for one in step.arguments])))
-                    else:
-                        run(step[1], values, hits)
-                elif step[2]:
-                    run(step[2], values, hits)
-        except FAULTS as fault:
-            hits.append(Hit(step, (), fault))
-        else:
-            return
 
 
 def finding(hit: Hit, set_name: str) -> Finding:
