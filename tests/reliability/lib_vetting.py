@@ -428,12 +428,12 @@ def world_of(facts: Facts) -> dict[str, Any]:
     world = {}
     for written in (*NUMBERS, *TEXTS, *LISTED, *FLAGS, "request.time"):
         path = canonical(written)
-        name, _, field = path.partition(".")
+        name, _, attribute = path.partition(".")
         found = objects[name]
         if found is None:
             world[written] = None
-        elif field.startswith("attributes."):
-            world[written] = found.attributes.get(field.partition(".")[2])
+        elif attribute.startswith("attributes."):
+            world[written] = found.attributes.get(attribute.partition(".")[2])
         elif path == "details.quantity":
             world[written] = found.visible + found.hidden
         elif path == "order.remainder":
@@ -441,7 +441,7 @@ def world_of(facts: Facts) -> dict[str, Any]:
         elif path == "market.lastorclose":
             world[written] = found.last if found.last is not None else found.close
         else:
-            world[written] = getattr(found, FIELDS.get(path, field))
+            world[written] = getattr(found, FIELDS.get(path, attribute))
     return world
 
 

@@ -148,12 +148,12 @@ def _holdings(group: int) -> str:
 
 
 def _price(group: int) -> str:
+    change = "100 * (details.price - market.lastorclose) / market.lastorclose"
     return (
         "RUN IF request.type IN ['Place', 'Amend'] AND details HAS price { FAIL WITH OrderPrice.Invalid IF"
         " details.price <= 0 RUN IF market HAS lastorclose { FAIL WITH OrderPrice.TooFarAbove IF"
-        f" order.side IS Bid AND 100 * (details.price - market.lastorclose) / market.lastorclose > {10 + group}"
-        " AUTH WITH OrderPrice.TooFarBelow IF order.side IS Ask AND 100 * (details.price - market.lastorclose)"
-        f" / market.lastorclose < -{10 + group} }} }}"
+        f" order.side IS Bid AND {change} > {10 + group} AUTH WITH OrderPrice.TooFarBelow IF order.side IS"
+        f" Ask AND {change} < -{10 + group} }} }}"
     )
 
 

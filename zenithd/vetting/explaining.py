@@ -83,9 +83,9 @@ def explain(rules: RuleSets, facts: Facts) -> Explanation:
     """As `RuleSets.vet`, with every step of the way."""
     statements: list[StatementTrace] = []
     skipped = []
-    values = rules.slots.values(facts, _Remembering)
-    assert isinstance(values, _Remembering)
     with decimal.localcontext(CONTEXT):
+        values = rules.slots.values(facts, _Remembering)
+        assert isinstance(values, _Remembering)
         for one in rules.sets:
             if not one.applies(values):
                 skipped.append(one.name)

@@ -2,7 +2,8 @@
 
 Money, prices and quantities are `Decimal` (an int is taken too); None means that there is no such value, and
 a rule that reads it without asking HAS first fails the order. What is costly to look up (account, balance,
-holding, symbol, market) is given as a function, which is called once at most, and only if a rule reads it.
+holding, symbol, market) is given as a function, which is called once at most, only if a rule reads it, and
+with decimal128 (34 digits) as decimal context.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class RequestFacts:
     id: str
     type: str
     time: datetime
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is None:
+            raise ValueError(f"the time of request {self.id} has no zone")
 
 
 @dataclass(frozen=True, slots=True)

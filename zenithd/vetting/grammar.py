@@ -99,6 +99,7 @@ WORDS = {
     "LPAR": "(",
     "RPAR": ")",
     "COMMA": "a comma",
+    "IS NOT": "NOT",
     "LABEL": "a name",
     "CODE": "a result code (letters, digits and periods, such as OrderValue.Exceed)",
     "NAME": "a property (such as order.side)",

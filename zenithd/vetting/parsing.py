@@ -47,6 +47,7 @@ SHOWN_MAX = 40
 Tree = Any
 """lark's trees are not typed: a `lark.Tree`."""
 
+_AFTER_IS = re.compile(r"\bis\s*\Z", re.IGNORECASE)
 _SPELLINGS = {"!=": Operator.NOT_EQUAL}
 
 
@@ -93,7 +94,7 @@ def _syntax_problem(source: Source, error: Any) -> Problem:
     return source.problem(position, f"expected {expectation(accepted)}; found {shown}")
 
 
-def _accepted(text: str, wrong_at: int) -> Iterable[str]:
+def _accepted(text: str, wrong_at: int) -> set[str]:
     """The terminals that could stand where the text goes wrong.
 
     lark's own answer comes after it has put together what the wrong token ended, and leaves out what could
@@ -108,7 +109,9 @@ def _accepted(text: str, wrong_at: int) -> Iterable[str]:
             reader.feed_token(token)
     except lark.exceptions.UnexpectedInput:
         pass  # no token at all, or one that the parser cannot use: the text is wrong here
-    accepted: Iterable[str] = reader.accepts()
+    accepted: set[str] = reader.accepts()
+    if _AFTER_IS.search(text[:wrong_at]):
+        accepted = {"IS NOT" if one == "NOT" else one for one in accepted}  # no condition can stand here
     return accepted
 
 

@@ -91,10 +91,10 @@ class RuleSets:
         Raises:
             TypeError: `facts` has a number that is no Decimal. Nothing that rules do raises.
         """
-        values = self.slots.values(facts)
         found: list[Finding] = []
         shadows = []
         with decimal.localcontext(CONTEXT):
+            values = self.slots.values(facts)
             for one, run in self._runs:
                 if one.conditions and not one.applies(values):
                     continue
