@@ -38,8 +38,9 @@ class VettingSettings(Section, frozen=True, kw_only=True):
         int,
         about(
             "Most steps (values read, compared or computed) that vetting one order may take, all rules"
-            " together; a million keep the daemon busy for about 0.1 s.",
+            " together. A step takes 0.01 µs as a rule and 0.4 µs if every rule is at fault: the default"
+            " bounds an order to 0.1 s.",
             ge=100,
             le=10_000_000,
         ),
-    ] = 100_000
+    ] = 250_000

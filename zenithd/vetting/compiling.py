@@ -105,8 +105,11 @@ def _one_of(expression: OneOf) -> Closure:
 POWER_COST = 200
 """Steps that `^` counts for: it is that much slower than the others."""
 
-TEXT_COST = 10
-"""Steps of looking for a text in another."""
+TEXT_COST = 100
+"""Steps of looking for a text in another, which may be long."""
+
+STATEMENT_COST = 20
+"""Steps of a statement beside its condition: what it may have to say, a fault above all."""
 
 
 def cost(expression: Resolved) -> int:

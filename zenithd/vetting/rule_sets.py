@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from zenithd.vetting import syntax
 from zenithd.vetting.arithmetic import CONTEXT
-from zenithd.vetting.compiling import compile_expression, cost
+from zenithd.vetting.compiling import STATEMENT_COST, compile_expression, cost
 from zenithd.vetting.errors import InvalidRules, Position, Problem, Source
 from zenithd.vetting.facts import Facts
 from zenithd.vetting.generating import generate
@@ -249,7 +249,7 @@ class _Loading:
         test = compile_expression(condition)
         if isinstance(statement, syntax.Run):
             step = Step(condition, test, block, otherwise, Level.PASS, "", (), (), place)
-            return step, cost(condition) + block_cost + other_cost
+            return step, STATEMENT_COST + cost(condition) + block_cost + other_cost
         arguments = [self._resolver.value(argument) for argument in statement.arguments]
         step = Step(
             condition,
@@ -262,7 +262,7 @@ class _Loading:
             tuple(map(compile_expression, arguments)),
             place,
         )
-        return step, 1 + cost(condition) + sum(map(cost, arguments))
+        return step, STATEMENT_COST + cost(condition) + sum(map(cost, arguments))
 
     def _wrong(self, source: Source, position: Position, message: str) -> None:
         self._problems.append(source.problem(position, message))

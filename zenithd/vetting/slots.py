@@ -28,6 +28,8 @@ class SlotTable:
         self._slots: dict[str, int] = {}
         self._properties: list[Property] = []
         self._by_object: dict[str, list[tuple[int, Property]]] = {}
+        self.objects = [""]
+        """By place: the name of the object that its property belongs to."""
 
     def slot(self, wanted: Property) -> int:
         """The place of a property; a new one if it has none."""
@@ -35,6 +37,7 @@ class SlotTable:
         if slot is None:
             slot = self._slots[wanted.path] = len(self._properties) + 1
             self._properties.append(wanted)
+            self.objects.append(wanted.object_name)
             self._by_object.setdefault(wanted.object_name, []).append((slot, wanted))
         return slot
 
@@ -45,18 +48,16 @@ class SlotTable:
         """The property at a place."""
         return self._properties[slot - 1].path
 
-    def object_of(self, slot: int) -> Sequence[tuple[int, Property]]:
-        """All used properties of the object that the property at this place belongs to."""
-        return self._by_object[self._properties[slot - 1].object_name]
+    def used(self, object_name: str) -> Sequence[tuple[int, Property]]:
+        """All properties of an object that have a place."""
+        return self._by_object.get(object_name, ())
 
     def values(self, facts: Facts, make: Callable[[list[Any]], Values] = list) -> Values:
         """A list for one vetting, nothing loaded yet; `make` may give it another type of list."""
         values = make([None] * (len(self._properties) + 1))
         values[0] = Loader(self, facts)
         for name in AT_HAND:
-            used = self._by_object.get(name)
-            if used is not None:
-                values[0].load(values, used[0][0])
+            values[0].load(values, name)
         return values
 
 
@@ -70,25 +71,23 @@ class Loader:
         self._facts = facts
         self._loaded: set[str] = set()
 
-    def load(self, values: Values, slot: int) -> None:
-        """Load the object of a place, once."""
-        used = self.table.object_of(slot)
-        name = used[0][1].object_name
-        if name in self._loaded:
+    def load(self, values: Values, object_name: str) -> None:
+        """Load an object, once."""
+        if object_name in self._loaded:
             return
-        self._loaded.add(name)
-        found = OBJECTS[name](self._facts)
+        self._loaded.add(object_name)
+        found = OBJECTS[object_name](self._facts)
         if found is None:
             return
-        for place, one in used:
+        for place, one in self.table.used(object_name):
             value = one.get(found)
-            values[place] = _number(value, one.path) if one.kind is Kind.NUMBER else value
+            if one.kind is Kind.NUMBER and value is not None:
+                value = _number(value, one.path)
+            values[place] = value
 
 
 def _number(value: Any, path: str) -> Decimal | None:
     """The value to compute with; what is not finite is no value."""
-    if value is None:
-        return None
     if type(value) is int:
         return Decimal(value)
     if not isinstance(value, Decimal):
@@ -98,8 +97,12 @@ def _number(value: Any, path: str) -> Decimal | None:
 
 def find(values: Values, slot: int) -> Any:
     """The value at a place, None if there is none; where the quick way found None."""
-    values[0].load(values, slot)
-    return values[slot]
+    value = values[slot]
+    if value is None:
+        loader = values[0]
+        loader.load(values, loader.table.objects[slot])
+        value = values[slot]
+    return value
 
 
 def resolve(values: Values, slot: int) -> Any:

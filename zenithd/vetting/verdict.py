@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from zenithd.vetting.errors import Position
 from zenithd.vetting.syntax import Level
@@ -29,8 +30,7 @@ class Place:
         return f"{self.source}:{self.position.line} ({self.rule})"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One statement that had a say.
 
     Attributes:
