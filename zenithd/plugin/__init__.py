@@ -150,7 +150,7 @@ from zenithd.plugin.joining import (
     TradeSequence,
     Verdict,
 )
-from zenithd.plugin.journal import JournalFeed, JournalUnavailable, KeptState
+from zenithd.plugin.journal import JournalFeed, JournalUnavailable, KeptState, StateTooLarge
 from zenithd.plugin.policy import VenueFault, VenuePolicy, VenueUnavailable
 from zenithd.plugin.trade_ids import ReservedTradeIds
 from zenithd.plugin.venue import VenueSource
@@ -187,6 +187,7 @@ __all__ = [
     "ReservedTradeIds",
     "Resynchronise",
     "SnapshotJoin",
+    "StateTooLarge",
     "TradeSequence",
     "VenueFault",
     "VenueFeed",

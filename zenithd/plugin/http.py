@@ -39,6 +39,8 @@ class HttpParameter(msgspec.Struct, frozen=True, kw_only=True):
     """`bool`, `int`, `str`, a literal …; `X | None` where it may be absent."""
     description: str
     default: Any = None
+    required: bool = False
+    """True: a request without it is malformed."""
 
 
 class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,8 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Type of what success brings."""
     refusals: Mapping[int, str] = {}
     """Other statuses and when they come, for the documentation."""
+    refusal: Any = None
+    """Type of what those bring; None: what every refusal of the daemon's brings."""
 
 
 class HttpOffers(Protocol):

@@ -56,6 +56,7 @@ class MemoryDaemon:
         backfilled: trades handed to `backfill`, by instrument and trading date.
         known: what `last_known` answers; fill it before the source starts.
         publishing: calls of `publish` that are waiting now.
+        stores: what `stored` answers.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class MemoryDaemon:
         self.feeds: dict[str, MemoryFeed] = {}
         self.routes: tuple[HttpRoute, ...] = ()
         self.publishing = 0
+        self.stores = True
         self._changed = trio.Event()
         self._held: trio.Event | None = None
 
@@ -129,6 +131,11 @@ class MemoryDaemon:
     async def wait_drained(self) -> None:
         """Return at once: batches are applied as they are published."""
         await trio.lowlevel.checkpoint()
+
+    async def stored(self) -> bool:
+        """Answer from `stores`."""
+        await trio.lowlevel.checkpoint()
+        return self.stores
 
     def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
         """Note a status and set it on the market."""
