@@ -13,7 +13,21 @@ from typing import Annotated, Any
 
 import typer
 
-from zenithd.cli import bench, check, init, journal, market, plugins, record, run, symbol, top, user, watch
+from zenithd.cli import (
+    bench,
+    check,
+    init,
+    journal,
+    market,
+    plugins,
+    record,
+    run,
+    symbol,
+    top,
+    user,
+    vet,
+    watch,
+)
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
 from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
@@ -50,6 +64,7 @@ app.add_typer(market.app, name="market")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(symbol.app, name="symbol")
 app.add_typer(user.app, name="user")
+app.add_typer(vet.app, name="vet")
 
 
 def _print_version(wanted: bool) -> None:

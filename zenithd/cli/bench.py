@@ -12,6 +12,7 @@ import typer
 
 from zenithd.bench import connections, deflate, matching_engines, runs, whole
 from zenithd.bench import matching as matching_bench
+from zenithd.bench import vetting as vetting_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
@@ -98,6 +99,20 @@ def matching(quick: QuickOption = False, json: JsonFileOption = None) -> None:
         report = matching_bench.MatchingReport(this_machine(), rows)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     print_table(matching_bench.COLUMNS, map(matching_bench.cells, rows), "nothing was measured")
+
+
+@app.command(epilog=examples("zenithd bench vetting --quick", "zenithd bench vetting --json vetting.json"))
+def vetting(
+    quick: Annotated[bool, typer.Option("--quick", help="Only 200 rules; at most one minute.")] = False,
+    json: JsonFileOption = None,
+) -> None:
+    """How long the vetting of one order takes, over the number of rules."""
+    effort = vetting_bench.QUICK if quick else vetting_bench.FULL
+    rows = list(vetting_bench.vetting_rows(effort, _say))
+    if json is not None:
+        report = vetting_bench.VettingReport(this_machine(), rows)
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    print_table(vetting_bench.COLUMNS, map(vetting_bench.cells, rows), "nothing was measured")
 
 
 PlotOption = Annotated[
