@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -441,6 +441,38 @@ async def test_a_request_that_a_market_took_with_it_is_told_by_evidence(autojump
             assert evidence is (Evidence.CARRIED_OUT if carried_out else Evidence.NEVER_RECEIVED)
             oms.send(lost)
             assert (await oms.wait_finished(lost)).status is RequestStatus.COMPLETED
+
+
+async def test_what_still_waits_in_line_at_a_market_counts_as_received(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trading() as (exchange, oms):
+        feed = exchange.journal.feeds["market 1"]
+        append, released = feed.append, trio.Event()
+
+        async def slow(bodies: Sequence[bytes]) -> int:
+            await released.wait()
+            return await append(bodies)
+
+        monkeypatch.setattr(feed, "append", slow)
+        first = oms.place(new())
+        await trio.testing.wait_all_tasks_blocked()
+        second = oms.place(new())
+        await trio.testing.wait_all_tasks_blocked()
+        oms.cut()
+        await oms.wait_online(FEED)
+        evidence: list[Evidence | None] = []
+
+        async def ask() -> None:
+            evidence.append(await oms.ask(second))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(10)
+            assert evidence == []
+            released.set()
+        assert evidence == [Evidence.CARRIED_OUT]
+        assert [context for _, context, _ in exchange.orders()] == [first.order_id, second.order_id]
 
 
 async def test_what_is_too_long_ago_is_not_guessed(
