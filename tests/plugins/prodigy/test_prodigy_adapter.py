@@ -588,6 +588,19 @@ async def test_it_begins_at_what_it_kept_and_goes_back_before_it_if_it_must(
             assert oms.taken[FEED][: len(before)] == before
 
 
+async def test_what_others_do_need_not_be_read_again_either(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zenithd_prodigy.adapter.CHECKPOINT_RECORDS", 50)
+    async with trading() as (exchange, oms):
+        for _ in range(120):
+            await exchange.do(contra(1))
+        await trio.testing.wait_all_tasks_blocked()
+        kept = await oms.kept.feed("orders").kept_state()
+        assert kept is not None
+        assert Reporter.restored("XS", kept.state).told.position >= 100
+
+
 def test_a_checkpoint_of_another_version_is_refused() -> None:
     reporter = Reporter("XS")
     reporter.told.version = 99
