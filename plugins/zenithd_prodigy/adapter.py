@@ -8,6 +8,7 @@ again is recognised. Asked what became of a request, it answers once everything 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
@@ -27,7 +28,7 @@ from zenithd.oms.model.requests import (
 )
 from zenithd.oms.streaming import ClientRequestResponse, FeedQuery, FeedResponse, order_id_of
 from zenithd.oms.supplying import Asked, Queried, Rewind
-from zenithd.plugin import Adapter, AdapterFeed
+from zenithd.plugin import Adapter, AdapterFeed, StateTooLarge
 from zenithd_prodigy.config import ProdigyConfig
 from zenithd_prodigy.engine.commands import AmendOrder, CancelOrder, PlaceOrder
 from zenithd_prodigy.engine.refusals import Reason, Refused
@@ -176,7 +177,8 @@ class _Session:
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence
-            await self._notes.keep_state(sequence, state)
+            with contextlib.suppress(StateTooLarge):  # told where it is kept; the next start takes longer
+                await self._notes.keep_state(sequence, [state])
 
     async def _catch_up(self) -> None:
         """Return once everything that is kept now has been told."""

@@ -49,6 +49,14 @@ def test_a_smaller_amendment_frees_money_only_when_the_exchange_has_made_it() ->
     assert desk.trading() == D(9_925)
 
 
+def test_what_an_order_reserves_already_counts_for_its_amendment() -> None:
+    desk = Desk()
+    order_id = on_market(desk, quantity=D(6_000))
+    accepted(desk.amend(order_id, quantity=D(6_600)))
+    desk.reported(order_id, R.REPLACE, request_id="A1", quantity=D(6_600))
+    assert refused(desk.amend(order_id, "A2", quantity=D(6_700))).errors == ("TotalValue.Balance",)
+
+
 def test_a_refused_amendment_leaves_the_order_and_its_reserve() -> None:
     desk = Desk()
     order_id = on_market(desk)

@@ -1,4 +1,4 @@
-"""Every order error code of zenith-websocket 4.E, and who finds it or why nobody does; our own codes. Pure."""
+"""The order error codes of zenith-websocket 4.E, who finds each or why nobody does; and our own. Pure."""
 
 from __future__ import annotations
 

@@ -20,6 +20,11 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Every parameter that the route declares, absent ones as their defaults."""
     body: Any = None
     """Of the route's body type; None if it has none."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
+    idempotency_key: str = ""
+    """What the sender calls this request, to be recognised when it comes again; empty: nothing. Two users'
+    keys have nothing to do with each other."""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +44,8 @@ class HttpParameter(msgspec.Struct, frozen=True, kw_only=True):
     """`bool`, `int`, `str`, a literal …; `X | None` where it may be absent."""
     description: str
     default: Any = None
+    required: bool = False
+    """True: a request without it is malformed."""
 
 
 class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +68,20 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Type of what success brings."""
     refusals: Mapping[int, str] = {}
     """Other statuses and when they come, for the documentation."""
+    refusal: Any = None
+    """Type of what those bring; None: what every refusal of the daemon's brings."""
 
 
 class HttpOffers(Protocol):
     """Where routes are offered."""
+
+    def promise(self, owner: str, paths: Sequence[str]) -> None:
+        """A plugin is going to serve paths that begin with these segments."""
+        ...
+
+    def missing(self) -> dict[str, str]:
+        """Paths that are promised and not served now, by plugin, as text."""
+        ...
 
     def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None:
         """Serve these routes for a plugin, in the place of those that it offered before."""

@@ -20,7 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from zenithd.authority.access import Access
 from zenithd.plugin.http import HttpAnswer, HttpRequest, HttpRoute
@@ -34,6 +34,16 @@ JSON = "application/json"
 DOCS_PATH = "/docs"
 BODY_BYTES_MAX = 1 << 20
 """Of a request; a larger one is answered with 413."""
+IDEMPOTENCY_KEY_LENGTH_MAX = 64
+IdempotencyKey = Annotated[
+    str,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=IDEMPOTENCY_KEY_LENGTH_MAX,
+        description="A name of your own for this request: sent again with the same one, it is not carried "
+        "out a second time, also after a restart",
+    ),
+]
 SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
 CHALLENGE = 'Basic realm="zenithd", Bearer realm="zenithd"'
 
@@ -80,7 +90,7 @@ def application(
             ),
             security=SECURITY,
         ),
-        exception_handlers={HTTPException: _problem, Exception: _bug},
+        exception_handlers={HTTPException: _problem, RecursionError: _too_deep, Exception: _bug},
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
         debug=False,
@@ -92,6 +102,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
 
     async def handle(**given: Any) -> Response[Any]:
         request: Request[Any, Any, Any] = given["request"]
+        request.scope["decoded"] = True  # type: ignore[typeddict-unknown-key]
         answer = None
         with trio.move_on_after(seconds_max()):
             answer = await route.handle(
@@ -100,6 +111,8 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
                     path={name: given[name] for name in names},
                     query={name: given[name] for name in route.query},
                     body=given.get("data"),
+                    headers=request.headers,
+                    idempotency_key=given.get("idempotency_key", ""),
                 )
             )
         if answer is None:
@@ -125,7 +138,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
         guards=[guard],
         media_type=JSON,
         responses={
-            status: ResponseSpec(Problem, description=when, generate_examples=False)
+            status: ResponseSpec(_told(route, status), description=when, generate_examples=False)
             for status, when in _refusals(route).items()
         },
     )(handle)
@@ -133,9 +146,14 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
 
 def _refusals(route: HttpRoute) -> dict[int, str]:
     common = {401: "Not logged in", 403: f"The user lacks the scope {route.scope}"}
-    if route.body is not None or route.query:
+    if route.body is not None or route.query or route.method != "GET":
         common[400] = "The request is malformed"
     return common | dict(route.refusals)
+
+
+def _told(route: HttpRoute, status: int) -> Any:
+    """What a refusal brings: the route's own, or the daemon's where both may refuse."""
+    return Problem if route.refusal is None or status not in route.refusals else route.refusal | Problem
 
 
 def _sign(handle: Callable[..., Any], route: HttpRoute, names: Sequence[str]) -> None:
@@ -147,7 +165,9 @@ def _sign(handle: Callable[..., Any], route: HttpRoute, names: Sequence[str]) ->
     parameters = [parameter("request", Request), *(parameter(name, FromPath[str]) for name in names)]
     for name, one in route.query.items():
         type_ = Annotated[one.type, QueryParameter(description=one.description)]  # type: ignore[name-defined]
-        parameters.append(parameter(name, type_, one.default))
+        parameters.append(parameter(name, type_, inspect.Parameter.empty if one.required else one.default))
+    if route.method != "GET":
+        parameters.append(parameter("idempotency_key", IdempotencyKey, ""))
     if route.body is not None:
         parameters.append(parameter("data", JSONBody[route.body]))  # type: ignore[misc,name-defined]
     content = Response[route.content] if route.content is not None else Response[None]  # type: ignore[name-defined]
@@ -166,9 +186,10 @@ def _response(answer: HttpAnswer) -> Response[Any]:
 def _problem(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What was wrong with a request."""
     fields = [
-        {"field": one.get("key", ""), "expected": one.get("message", "")}
+        {"field": key, "expected": "a value: it is missing" if told == repr(key) else told}
         for one in error.extra or ()
         if isinstance(one, dict)
+        for key, told in [(one.get("key", ""), one.get("message", ""))]
     ]
     problem = Problem(HTTPStatus(error.status_code).phrase, error.detail, fields)
     headers = {"Cache-Control": "no-store", **(error.headers or {})}
@@ -177,6 +198,29 @@ def _problem(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     return Response(
         msgspec.json.encode(problem), status_code=error.status_code, media_type=JSON, headers=headers
     )
+
+
+async def unavailable(reason: str, send: Callable[[Any], Awaitable[None]]) -> None:
+    """Answer a request (ASGI) that nobody can serve now; it may be sent again."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    body = msgspec.json.encode(Problem(status.phrase, reason))
+    headers = {
+        "content-type": JSON,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "retry-after": "1",
+        "connection": "close",  # the body was not read
+    }
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status.value, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
+    """A body is nested beyond reason; or, once it was decoded, a route failed."""
+    if "decoded" in request.scope:
+        return _bug(request, error)
+    return _problem(request, HTTPException(status_code=400, detail="the body is nested too deeply"))
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
