@@ -52,8 +52,9 @@ from zenithd_prodigy.oms.report import ReportedMarket, Reporter, request_text
 
 CHECKPOINT_UPDATES: Final = 20_000
 CHECKPOINT_RECORDS: Final = 200_000
-"""Updates, or records of the journal, after which what is known is kept, so that a restart need not make all
-again."""
+CHECKPOINT_SECONDS: Final = 3_600
+"""Updates, records of the journal, or time, after which what is known is kept, so that a restart need not make
+all again, nor needs records that the markets let go."""
 
 STEP_RECORDS: Final = 256
 """Records looked at before giving way."""
@@ -110,6 +111,7 @@ class _Session:
         self._checkpoint: tuple[int, bytes] | None = None
         self._checkpoint_sequence = reporter.told.sequence
         self._checkpoint_position = reporter.told.position
+        self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
 
     async def run(self) -> None:
         """Tell and carry out until cancelled, or until the feed is lost."""
@@ -168,12 +170,14 @@ class _Session:
         is_due = (
             sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES
             or position - self._checkpoint_position >= CHECKPOINT_RECORDS
+            or self._context.clock.monotonic() >= self._checkpoint_time
         )
         if self._checkpoint is None and is_due:
             state = b""
             for state in reporter.checkpoint():  # noqa: B007  (the last one is all)
                 await trio.lowlevel.checkpoint()
             self._checkpoint, self._checkpoint_position = (sequence, state), position
+            self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence

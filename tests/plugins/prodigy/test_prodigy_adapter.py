@@ -31,7 +31,7 @@ from zenithd_prodigy.model.events import Traded
 from zenithd_prodigy.model.orders import CloseReason
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.oms import codes
-from zenithd_prodigy.oms.report import Reporter
+from zenithd_prodigy.oms.report import RecordsMissing, Reporter
 
 FEED = "Prodigy"
 TUESDAY = 1_767_657_600 * 10**9
@@ -599,6 +599,13 @@ async def test_what_others_do_need_not_be_read_again_either(
         kept = await oms.kept.feed("orders").kept_state()
         assert kept is not None
         assert Reporter.restored("XS", kept.state).told.position >= 100
+
+
+async def test_nothing_is_told_where_records_are_gone(autojump_clock: MockClock) -> None:
+    journal, _, _ = await scenario()
+    late = next(each for each in journal.records if each.feed == "market 1" and each.sequence > 1)
+    with pytest.raises(RecordsMissing, match="market 1: record 1 is gone"):
+        Reporter("XS").apply(late.feed, late.sequence, late.body)
 
 
 def test_a_checkpoint_of_another_version_is_refused() -> None:
