@@ -53,8 +53,8 @@ from zenithd_prodigy.oms.report import ReportedMarket, Reporter, request_text
 CHECKPOINT_UPDATES: Final = 20_000
 CHECKPOINT_RECORDS: Final = 200_000
 CHECKPOINT_SECONDS: Final = 3_600
-"""Updates, records of the journal, or time, after which what is known is kept, so that a restart need not make
-all again, nor needs records that the markets let go."""
+"""Updates, records of the journal, or time, after which what is known is kept, so that a restart need not
+make all again, nor needs records that the markets let go."""
 
 STEP_RECORDS: Final = 256
 """Records looked at before giving way."""
