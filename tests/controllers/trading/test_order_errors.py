@@ -338,7 +338,7 @@ OTHERWISE: list[tuple[str, str, Arrange]] = [
     ("Operation", REJECTED, condition_on_market),
     ("Operation", INCOMPLETE, authorise_without_word),
     ("Order.Status", REJECTED, authorise_what_waits_for_nobody),
-    ("Style", INVALID, lambda world: amended(world, Style="ManagedFund")),
+    ("Style", INCOMPLETE, lambda world: amended(world, Style="ManagedFund")),
     ("Side", INVALID, lambda world: amended(world, Side="Ask")),
     ("Symbol", INVALID, lambda world: amended(world, Code="XS02")),
     ("Operation", REJECTED, lambda world: amended(world, Route={"Algorithm": "Market", "Market": "XSY::XSY"})),
@@ -358,15 +358,9 @@ async def test_another_request_that_cannot_be(code: str, result: str, run: Arran
     assert (answer["Result"], code in codes(answer)) == (result, True), answer
 
 
-async def too_late(world: World) -> Any:
-    """The exchange is away for longer than requests are buffered."""
-    return await world.placed()
-
-
 async def test_what_waits_too_long_for_its_exchange_is_timed_out(autojump_clock: Any) -> None:
     async with World().run() as world:
-        async with world.supplied():
-            pass
+        pass
     async with World(world.journal).run(with_exchange=False) as again:
         order_id = await again.placed()
         again.now += 31 * 1_000_000_000
