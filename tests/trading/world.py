@@ -1,4 +1,4 @@
-"""A trading service in memory: two markets, a journal that can be made to wait and fail, an exchange by script."""
+"""A trading service in memory: two markets, a journal that waits and fails on demand, a scripted exchange."""
 
 from __future__ import annotations
 
@@ -50,7 +50,13 @@ from zenithd.oms.model.requests import (
     RequestStatus,
 )
 from zenithd.oms.model.requests import ClientRequestUpdate as RequestUpdate
-from zenithd.oms.model.updates import AccountDefined, ExchangeDefined, OrderTraded, OrderUpdated, RequestUpdated
+from zenithd.oms.model.updates import (
+    AccountDefined,
+    ExchangeDefined,
+    OrderTraded,
+    OrderUpdated,
+    RequestUpdated,
+)
 from zenithd.oms.reference import Vetting
 from zenithd.oms.supplying import Asked
 from zenithd.plugin.feeds import AdapterFeed
@@ -209,7 +215,9 @@ class Exchange:
             case OrderNew():
                 order = replace(order, status="OnMarket", external_id=f"E{len(self.asked)}")
             case OrderAmend():
-                changes = {name: getattr(body, name) for name in ("quantity", "price", "lifetime", "expiry_date")}
+                changes = {
+                    name: getattr(body, name) for name in ("quantity", "price", "lifetime", "expiry_date")
+                }
                 order = replace(order, **changes)
                 update = OrderUpdate(reason=reason.REPLACE)
             case OrderCancel():
@@ -217,7 +225,7 @@ class Exchange:
                 update = OrderUpdate(reason=reason.CANCEL)
             case OrderMove():
                 order = replace(order, account=request.account)
-                update = OrderUpdate(reason=reason.MOVE, previous_account=account)
+                update = OrderUpdate(reason=reason.STATUS, previous_account=account)
         await self.tell(OrderUpdated(order=order, update=update))
 
     async def refuse(self, request: ClientRequest, *errors: str) -> None:
@@ -300,7 +308,10 @@ class World:
     """Everything, built; `run` sets it in motion."""
 
     def __init__(
-        self, journal: Journal | None = None, settings: OrderSettings | None = None, vetting: Vetting = pass_all
+        self,
+        journal: Journal | None = None,
+        settings: OrderSettings | None = None,
+        vetting: Vetting = pass_all,
     ) -> None:
         self.journal = journal or Journal()
         self.settings = settings or OrderSettings(demonstration_accounts=3)
@@ -362,7 +373,7 @@ class World:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once it holds; a minute of trio's time is too long."""
         with trio.fail_after(60):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - of a state that tells nobody
                 await trio.sleep(0.01)
 
     async def do(self, command: Any) -> Outcome:
@@ -399,9 +410,7 @@ class World:
     def order_of(self, request_id: str, account: Account) -> OrderState:
         request = self.state.request(account, request_id)
         if request is None:  # a move is a request of the account where the order goes
-            request = next(
-                held[request_id] for held in self.state.requests.values() if request_id in held
-            )
+            request = next(held[request_id] for held in self.state.requests.values() if request_id in held)
         order = self.state.order(account, request.order_id)
         assert isinstance(order, OrderState)
         return order

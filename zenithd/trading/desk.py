@@ -195,6 +195,10 @@ class OrderDesk:
         """Whether an order waits for prices of a symbol."""
         return self._oms.waits_for_prices(exchange, code)
 
+    def symbols_waited_for(self) -> frozenset[tuple[str, str]]:
+        """Exchange and code of the symbols for whose prices orders wait."""
+        return self._oms.symbols_waited_for()
+
     def feed_status(self) -> FeedStatus:
         """Of the Trading feed."""
         return FeedStatus.ACTIVE if self._serving else FeedStatus.IMPAIRED

@@ -96,10 +96,10 @@ class TradingService:
             ),
         )
         self.feeds = Feeds(self.desk, now)
-        self.prices = PriceWatch(self.desk)
+        self.prices = PriceWatch(self.desk, markets)
         publisher = TradingPublisher(bus, self.desk)
         history = OrderHistory(feed, lambda: self.desk.state, settings.history_entries_max)
-        self.desk.listeners += [publisher, history]
+        self.desk.listeners += [publisher, history, self.prices]
         self.controller = TradingController(
             self.desk,
             history,

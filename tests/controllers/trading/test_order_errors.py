@@ -1,4 +1,4 @@
-"""Every order error code of zenith-websocket 4.E with what a client sends to get it, and what nobody can send.
+"""Every order error code of zenith-websocket 4.E with what a client sends to get it.
 
 What of these the order management system finds, given a request of its own terms, is in tests/oms/test_codes.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
-import trio
 
 from tests.trading.world import (
     ABSENT,
@@ -24,8 +22,7 @@ from tests.trading.world import (
     place,
     replace,
 )
-from zenithd.authority.access import Access, MarketGrant, View
-from zenithd.config import OrderSettings
+from zenithd.authority.access import MarketGrant, View
 from zenithd.domain.events import MarketStateChanged
 from zenithd.domain.identifiers import MarketId
 from zenithd.oms.codes import DOCUMENTED, Finder, without_values
@@ -34,7 +31,6 @@ from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ExchangeDestination
 from zenithd.oms.model.updates import ExchangeDefined
 from zenithd.oms.reference import Level, Verdict
-from zenithd.trading.service import pass_all
 
 INCOMPLETE, INVALID, REJECTED = "Incomplete", "Invalid", "Rejected"
 MARKET_ORDER = {"Type": "Market", "LimitPrice": ABSENT}
@@ -161,9 +157,7 @@ async def world(autojump_clock: Any) -> Any:
 
 
 @pytest.mark.parametrize(("code", "result", "changes"), PLACE)
-async def test_an_order_that_cannot_be(
-    code: str, result: str, changes: dict[str, Any], world: World
-) -> None:
+async def test_an_order_that_cannot_be(code: str, result: str, changes: dict[str, Any], world: World) -> None:
     data = place(**_without_removed(changes))
     before = world.journal.appends
     answer = await world.result("PlaceOrder", data)
@@ -341,7 +335,11 @@ OTHERWISE: list[tuple[str, str, Arrange]] = [
     ("Style", INCOMPLETE, lambda world: amended(world, Style="ManagedFund")),
     ("Side", INVALID, lambda world: amended(world, Side="Ask")),
     ("Symbol", INVALID, lambda world: amended(world, Code="XS02")),
-    ("Operation", REJECTED, lambda world: amended(world, Route={"Algorithm": "Market", "Market": "XSY::XSY"})),
+    (
+        "Operation",
+        REJECTED,
+        lambda world: amended(world, Route={"Algorithm": "Market", "Market": "XSY::XSY"}),
+    ),
     ("TotalValue.Balance", REJECTED, lambda world: amended(world, Quantity=100_000)),
     ("Account", INCOMPLETE, lambda world: moved(world, None)),
     ("Account", INVALID, lambda world: moved(world, 7)),
@@ -390,7 +388,9 @@ async def test_a_journal_that_fails_leaves_it_open(autojump_clock: Any) -> None:
 
 
 async def test_codes_of_vetting_stand_beside_those_of_the_account(autojump_clock: Any) -> None:
-    async with World(vetting=lambda case: Verdict(Level.FAIL, ("OrderValue.Exceed 9", "Flow"))).run() as world:
+    async with World(
+        vetting=lambda case: Verdict(Level.FAIL, ("OrderValue.Exceed 9", "Flow"))
+    ).run() as world:
         answer = await world.result("PlaceOrder", place(Quantity=10_000))
         assert answer["Errors"] == ["TotalValue.Balance", "OrderValue.Exceed 9", "Flow"]
         assert answer["Result"] == "Rejected"
