@@ -19,7 +19,7 @@ import trio
 
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.market_data import FeedStatus
-from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send, Submit
+from zenithd.oms.commands import Accepted, Command, FallDue, Inquire, Outcome, Restarted, Send, Submit
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.events import (
     BalanceChanged,
@@ -194,6 +194,10 @@ class OrderDesk:
     def waits_for_prices(self, exchange: str, code: str) -> bool:
         """Whether an order waits for prices of a symbol."""
         return self._oms.waits_for_prices(exchange, code)
+
+    def symbols_waited_for(self) -> frozenset[tuple[str, str]]:
+        """Exchange and code of the symbols for whose prices orders wait."""
+        return self._oms.symbols_waited_for()
 
     def feed_status(self) -> FeedStatus:
         """Of the Trading feed."""
@@ -395,16 +399,23 @@ class OrderDesk:
             self._kept_sequence = self._sequence
 
     async def _keep_time(self) -> None:
-        """Have done what falls due."""
+        """Have done what falls due, one batch after the other: what is not done yet is due again."""
+        before: list[FallDue] = []
         while True:
             self._changed = trio.Event()
             due = self._oms.next_due()
-            seconds = LOOK_SECONDS if due is None else (due - self._now()) / NANOSECONDS
+            seconds = LOOK_SECONDS if due is None or before else (due - self._now()) / NANOSECONDS
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
-            for command in self._oms.due(self._now()):
-                self.post(command)
-            await self.wait_room()
+            commands = self._oms.due(self._now())
+            if commands:
+                done = trio.Event()
+                for command in commands[:-1]:
+                    self.post(command)
+                self.post(commands[-1], lambda outcome, done=done: done.set())  # type: ignore[misc]
+                await done.wait()
+            # What stays due although it was tried is tried again when something changed, or in a while.
+            before = commands if commands and commands == self._oms.due(self._now()) else []
 
     def _stop(self, reason: str) -> None:
         """Who waits is told to try again; those whose commands were being kept, that nobody knows."""

@@ -32,7 +32,6 @@ from zenithd.wire.trading.positions import (
     account_payload,
     balance_payloads,
     holding_key,
-    holding_payload,
     trading_feed,
 )
 from zenithd.wire.trading.transactions import transaction_payload
@@ -153,7 +152,7 @@ class TradingPublisher:
             return
         operation = "U" if key in known else "A"
         known.add(key)
-        payload = {"O": operation, "Holding": holding_payload(position)}
+        payload = {"O": operation, "Holding": records.holding(self._desk.state, position)}
         self._put(gathered, "Holdings", position.account, payload)
 
     def _request(self, event: RequestChanged, gathered: Gathered) -> None:

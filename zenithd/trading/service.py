@@ -98,10 +98,10 @@ class TradingService:
             ),
         )
         self.feeds = Feeds(self.desk, now)
-        self.prices = PriceWatch(self.desk)
+        self.prices = PriceWatch(self.desk, markets)
         publisher = TradingPublisher(bus, self.desk)
         history = OrderHistory(feed, lambda: self.desk.state, settings.history_entries_max)
-        self.desk.listeners += [publisher, history]
+        self.desk.listeners += [publisher, history, self.prices]
         self.routes = account_routes(self.desk, history.state_at, identifiers.new_request_id)
         self.controller = TradingController(
             self.desk,

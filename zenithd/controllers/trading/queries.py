@@ -24,7 +24,7 @@ from zenithd.wire.trading.directory import (
     trading_market_payloads,
 )
 from zenithd.wire.trading.orders import order_payload, request_payload
-from zenithd.wire.trading.positions import PROVIDER, balance_payloads, holding_payload
+from zenithd.wire.trading.positions import PROVIDER, balance_payloads
 from zenithd.wire.trading.requests import (
     AccountQuery,
     BadQuery,
@@ -186,7 +186,7 @@ class Queries:
         def take() -> list[Any]:
             held = self._desk.state.assets.get(account, {})
             return [
-                holding_payload(held[exchange, code])
+                records.holding(self._desk.state, held[exchange, code])
                 for exchange, code in sorted(held)
                 if query.exchange in ("", exchange) and query.code in ("", code)
             ]

@@ -9,7 +9,7 @@ import msgspec
 
 from zenithd.controllers.trading.desk import TradingDesk
 from zenithd.domain.market_data import FeedStatus
-from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.accounts import Account, AssetPosition
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import ClientRequestState, OrderAmend, OrderMove
 from zenithd.oms.state import OmsState
@@ -69,7 +69,14 @@ def balances(desk: Holder, account: Account) -> list[Payload]:
 def holdings(desk: Holder, account: Account) -> list[Payload]:
     """The record that clears them, then all holdings of an account."""
     held = desk.state.assets.get(account, {})
-    return [_cleared(account), *({"O": "A", "Holding": holding_payload(held[key])} for key in sorted(held))]
+    state = desk.state
+    return [_cleared(account), *({"O": "A", "Holding": holding(state, held[key])} for key in sorted(held))]
+
+
+def holding(state: OmsState, position: AssetPosition) -> Payload:
+    """Holding; without a price in the currency of its account."""
+    details = state.accounts.get(position.account)
+    return holding_payload(position, "" if details is None else details.default_currency or "")
 
 
 def orders(desk: Holder, account: Account) -> list[Payload]:
