@@ -23,6 +23,9 @@ from zenithd.config.reference import DEMONSTRATION, SECTIONS
 ROOT = Path(__file__).parents[2]
 VERBS = [
     ["run"], ["init"], ["check"], ["watch"], ["top"], ["record"], ["replay"],
+    ["account", "list"], ["account", "show"], ["account", "create"], ["account", "deposit"],
+    ["account", "withdraw"], ["account", "issue"], ["account", "reclaim"],
+    ["order", "place"], ["order", "amend"], ["order", "cancel"], ["order", "list"], ["order", "watch"],
     ["bench", "fanout"], ["bench", "matching"], ["bench", "scaling"], ["bench", "tls"],
     ["bench", "connections"], ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
     ["bench", "vetting"],

@@ -14,18 +14,29 @@ from typing import Annotated, Any
 import typer
 
 from zenithd.cli import (
+<<<<<<< HEAD
+=======
+    account,
+>>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     bench,
     check,
     init,
     journal,
     market,
+<<<<<<< HEAD
+=======
+    order,
+>>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     plugins,
     record,
     run,
     symbol,
     top,
     user,
+<<<<<<< HEAD
     vet,
+=======
+>>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     watch,
 )
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
@@ -58,9 +69,11 @@ app.command("watch", epilog=watch.EPILOG)(watch.watch)
 app.command("top", epilog=top.EPILOG)(top.top)
 app.command("record", epilog=record.RECORD_EPILOG)(record.record)
 app.command("replay", epilog=record.REPLAY_EPILOG)(record.replay)
+app.add_typer(account.app, name="account")
 app.add_typer(bench.app, name="bench")
 app.add_typer(journal.app, name="journal")
 app.add_typer(market.app, name="market")
+app.add_typer(order.app, name="order")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(symbol.app, name="symbol")
 app.add_typer(user.app, name="user")
