@@ -14,29 +14,20 @@ from typing import Annotated, Any
 import typer
 
 from zenithd.cli import (
-<<<<<<< HEAD
-=======
     account,
->>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     bench,
     check,
     init,
     journal,
     market,
-<<<<<<< HEAD
-=======
     order,
->>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     plugins,
     record,
     run,
     symbol,
     top,
     user,
-<<<<<<< HEAD
     vet,
-=======
->>>>>>> f1ff3e727df82a74db1405f623f3f8149a61ff97
     watch,
 )
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
