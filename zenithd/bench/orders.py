@@ -1,5 +1,4 @@
-"""`zenithd bench orders`: requests through the real socket, vetting, orders, exchange and disk, while subscribers
-are served with market data.
+"""`zenithd bench orders`: requests through socket, vetting, order management, exchange and disk.
 
 The daemon is a process of its own with the demonstration's markets at work. Clients place orders that rest,
 amend and cancel them, and take what the participants offer, at given times; each answer means that the
