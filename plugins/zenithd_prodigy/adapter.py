@@ -51,7 +51,13 @@ from zenithd_prodigy.oms.intake import (
 from zenithd_prodigy.oms.report import ReportedMarket, Reporter, request_text
 
 CHECKPOINT_UPDATES: Final = 20_000
-"""Updates after which what is known is kept, so that a restart need not make all again."""
+CHECKPOINT_RECORDS: Final = 200_000
+CHECKPOINT_SECONDS: Final = 3_600
+"""Updates, records of the journal, or time, after which what is known is kept, so that a restart need not
+make all again, nor needs records that the markets let go."""
+
+STEP_RECORDS: Final = 256
+"""Records looked at before giving way."""
 
 Command = PlaceOrder | AmendOrder | CancelOrder
 
@@ -100,9 +106,12 @@ class _Session:
         """The newest request under way of each order."""
         self._advanced = trio.Event()
         self._following = trio.CancelScope()
-        self._rewound = False
+        self._known_until = 0
+        """What was kept up to here must be known again before anything is carried out."""
         self._checkpoint: tuple[int, bytes] | None = None
         self._checkpoint_sequence = reporter.told.sequence
+        self._checkpoint_position = reporter.told.position
+        self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
 
     async def run(self) -> None:
         """Tell and carry out until cancelled, or until the feed is lost."""
@@ -118,49 +127,57 @@ class _Session:
                         await self._take(nursery, number, request)
                     case Queried(number, query):
                         nursery.start_soon(self._answer_query, number, query)
-                    case Rewind():
-                        self._rewound = True
-                        self._following.cancel()
+                    case Rewind(position):
+                        self._go_back(position)
 
     # Telling
 
     async def _follow(self) -> None:
-        """Tell what the records say, from where it was told on."""
+        """Tell what the records say, from where it was told on; begin again when told to."""
         while True:
             with trio.CancelScope() as self._following:
-                await self._tell()
-            # The order management system has lost more than waits to be sent: everything is made again.
-            assert self._rewound
-            self._rewound = False
-            self._context.log.warning("the feed is made again from the beginning", last=self._feed.last)
-            self._reporter = Reporter(OMS_ENTITY)
-            self._checkpoint, self._checkpoint_sequence = None, 0
+                await self._tell(self._reporter)
 
-    async def _tell(self) -> None:
-        told = self._reporter.told
+    def _go_back(self, position: int) -> None:
+        """The order management system has lost more than waits to be sent: all is made again."""
+        self._context.log.warning("the feed is made again from its beginning", position=position)
+        self._reporter = Reporter(OMS_ENTITY)
+        self._checkpoint, self._checkpoint_sequence, self._checkpoint_position = None, 0, 0
+        self._known_until = self._context.journal_position
+        self._following.cancel()
+
+    async def _tell(self, reporter: Reporter) -> None:
+        told = reporter.told
         async for part in self._context.follow_journal(told.position):
-            for record in part.records:
+            for place, record in enumerate(part.records, 1):
+                if place % STEP_RECORDS == 0:
+                    await trio.lowlevel.checkpoint()
                 sequence = told.sequence
-                for update in self._reporter.apply(record.feed, record.sequence, record.body):
+                for update in reporter.apply(record.feed, record.sequence, record.body):
                     sequence += 1
-                    if sequence > self._feed.last:
-                        await self._feed.submit(update)
+                    await self._feed.submit(sequence, update)
             told.position = part.position
-            for each in self._reporter.missed:
+            for each in reporter.missed:
                 self._context.log.warning("a changed trade is not told: its order is forgotten", trade=each)
-            self._reporter.missed.clear()
+            reporter.missed.clear()
             self._advanced.set()
             self._advanced = trio.Event()
-            await self._keep()
+            await self._keep(reporter)
 
-    async def _keep(self) -> None:
+    async def _keep(self, reporter: Reporter) -> None:
         """Keep what is known once in a while; not before the feed is kept as far: it would begin too late."""
-        told = self._reporter.told
-        if self._checkpoint is None and told.sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES:
+        sequence, position = reporter.told.sequence, reporter.told.position
+        is_due = (
+            sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES
+            or position - self._checkpoint_position >= CHECKPOINT_RECORDS
+            or self._context.clock.monotonic() >= self._checkpoint_time
+        )
+        if self._checkpoint is None and is_due:
             state = b""
-            for state in self._reporter.checkpoint():  # noqa: B007  (the last one is all)
+            for state in reporter.checkpoint():  # noqa: B007  (the last one is all)
                 await trio.lowlevel.checkpoint()
-            self._checkpoint = told.sequence, state
+            self._checkpoint, self._checkpoint_position = (sequence, state), position
+            self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence
@@ -169,7 +186,10 @@ class _Session:
 
     async def _catch_up(self) -> None:
         """Return once everything that is kept now has been told."""
-        position = self._context.journal_position
+        await self._wait_known(self._context.journal_position)
+
+    async def _wait_known(self, position: int) -> None:
+        """Return once the records up to a position of the journal have been told."""
         while self._reporter.told.position < position:
             await self._advanced.wait()
 
@@ -194,6 +214,7 @@ class _Session:
 
     async def _take(self, nursery: trio.Nursery, number: int, request: ClientRequest) -> None:
         """Bring a request to its market: in the order in which requests come, for each order."""
+        await self._wait_known(self._known_until)
         name, order_id = request_text(request.account, request.request_id), order_id_of(request)
         again = self._under_way.get(name)
         if again is not None:
@@ -362,8 +383,7 @@ class _Session:
         under_way = self._under_way.get(name)
         if under_way is not None:
             await under_way.done.wait()
-        requests = self._reporter.told.requests
-        if requests.get(name) is None:
+        if self._reporter.told.requests.get(name) is None:
             try:
                 await self._settle()
             except KeeperStopped:

@@ -28,6 +28,7 @@ VERBS = [
     ["order", "place"], ["order", "amend"], ["order", "cancel"], ["order", "list"], ["order", "watch"],
     ["bench", "fanout"], ["bench", "matching"], ["bench", "scaling"], ["bench", "tls"],
     ["bench", "connections"], ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
+    ["bench", "vetting"],
     ["journal", "info"], ["journal", "verify"], ["journal", "digest"], ["journal", "export"],
     ["journal", "snapshot"], ["journal", "backup"], ["journal", "restore"], ["journal", "prune"],
     ["market", "entity", "list"], ["market", "entity", "add"], ["market", "entity", "change"],
@@ -40,6 +41,7 @@ VERBS = [
     ["symbol", "unlist"], ["symbol", "status"], ["symbol", "ticks"], ["symbol", "reference"],
     ["symbol", "limits"], ["symbol", "bulk-cancel"], ["symbol", "cancel-trade"], ["symbol", "correct-trade"],
     ["user", "add"], ["user", "list"], ["user", "remove"], ["user", "password"], ["user", "token"],
+    ["vet", "check"],
 ]  # fmt: skip
 
 

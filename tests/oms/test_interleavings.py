@@ -13,9 +13,9 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oms.desk import FEED, XS1, XS2, D, Desk, amendment, new
+from tests.oms.desk import FEED, XS1, XS2, D, Desk, X, amendment, new
 from tests.oms.venue import Key, Venue, key_of
-from zenithd.oms.commands import Accepted, FeedAnswer, FeedUpdate, Gap, Restarted, Submit
+from zenithd.oms.commands import Accepted, FeedAnswer, FeedUpdate, Gap, Prices, Restarted, Submit
 from zenithd.oms.lifecycle import OWN_STATUSES
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.requests import (
@@ -96,6 +96,18 @@ class World:
             )
         )
         self.desk.verdict = lambda case: Verdict()
+
+    def hold(self, number: int) -> None:
+        """An order that waits for a price."""
+        properties = {"Condition": "StopLoss", "Condition.Stop": str(D(1) + D(number % 300) / 100)}
+        if number % 2:
+            properties = {"Condition": "TrailingStopLoss", "Condition.Type": "Percent"}
+            properties |= {"Condition.Value": str(1 + number % 20), "Condition.Limit": "1"}
+        side = Side.SELL if number % 3 else Side.BUY
+        self.ask(new(request_id=f"H{len(self.asked)}", side=side, quantity=D(50), properties=properties))
+
+    def prices(self, number: int) -> None:
+        self.do(Prices("XSX", "XS01", X, D(50 + number % 350) / 100))
 
     def amend(self, number: int) -> None:
         order = self.pick(number)
@@ -275,7 +287,8 @@ class World:
         state = self.desk.state
         for account in ACCOUNTS:
             for request in state.requests.get(account, {}).values():
-                assert request.status is RequestStatus.QUEUED, request
+                order = state.order(account, request.order_id)
+                assert request.status is RequestStatus.QUEUED or order.status == "Held", request
         for order in self.orders():
             theirs = self.venue.orders.get(order.order_id)
             if theirs is None:
@@ -309,6 +322,8 @@ ACTIONS: tuple[Callable[[World, int], None], ...] = (
     World.amend,
     World.cancel,
     World.release,
+    World.hold,
+    World.prices,
     World.repeat,
     World.arrive,
     World.arrive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -30,7 +31,8 @@ FEW, MANY = 3, 3_000
 
 
 def operations(call: Callable[[], Any]) -> int:
-    """Operations of the interpreter, in every function of Python that is called."""
+    """Operations of the interpreter, in every function of Python that is called; not in callbacks of garbage
+    collection, which comes when it likes."""
     count = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -41,11 +43,13 @@ def operations(call: Callable[[], Any]) -> int:
         return trace
 
     before = sys.gettrace()
+    gc.disable()
     sys.settrace(trace)
     try:
         call()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 

@@ -68,13 +68,13 @@ def test_an_action_that_names_an_unknown_request_resolves_it() -> None:
     assert desk.status("P1") is RequestStatus.COMPLETED and desk.order(order_id).status == "OnMarket"
 
 
-def test_a_fill_resolves_an_unknown_order_whatever_request_it_names() -> None:
+def test_an_action_resolves_an_unknown_order_whatever_request_it_names() -> None:
     desk = Desk()
     order_id = desk.placed()
     desk.wait(31)
-    desk.fill(order_id, D(100), D("1.50"), "T1")
+    desk.reported(order_id, R.STATUS, request_id="another")
     assert desk.status("P1") is RequestStatus.COMPLETED
-    assert desk.order(order_id).is_completed and desk.trading() == D(9_850)
+    assert desk.order(order_id).status == "OnMarket" and desk.trading() == D(9_850)
 
 
 def test_a_late_answer_resolves_an_unknown_request() -> None:

@@ -25,8 +25,8 @@ from tests.oms.oms_support import (
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account, AccountDetails
 from zenithd.oms.model.directory import ExchangeDetails, FeedDetails, OwnerDetails, RequestStatusDetails
-from zenithd.oms.model.orders import OrderTradeType, OrderUpdateType, Side
-from zenithd.oms.model.requests import ClientQueueReplace, RequestStatus
+from zenithd.oms.model.orders import OrderTradeType, OrderUpdate, OrderUpdateReason, OrderUpdateType, Side
+from zenithd.oms.model.requests import ClientCashTransfer, ClientQueueReplace, OrderCancel, RequestStatus
 from zenithd.oms.model.transactions import (
     AssetAdjustment,
     AssetTransfer,
@@ -42,7 +42,9 @@ replace = msgspec.structs.replace
 CORRECTION, CANCEL = OrderTradeType.CORRECTION, OrderTradeType.CANCEL
 NAN, HUGE, FINE = Decimal("NaN"), Decimal("1E+18"), Decimal("1E-19")
 DETAILS = TransactionDetails(transaction_id="x", account=A)
+CANCELLING = OrderCancel(order_id="o", code="BHP", exchange="XSX", side=Side.BUY, quantity=NAN)
 NOBODY = Account(owner_id="XS", account_id="")
+UNSOUND = OrderUpdate(reason=OrderUpdateReason.STATUS, values={"Fee": NAN})
 SETTLE = SettlementStatus.SETTLE
 
 
@@ -86,6 +88,8 @@ REFUSED: list[tuple[str, u.AnyUpdate]] = [
     ("Order.Exchange", u.OrderReplaced(order=replace(order(), exchange="XASX"))),
     ("Order.Currency", updated(order(currency="USD"))),
     ("Order.OrderID", updated(order(account=B), previous_account=A)),
+    ("Update.Values.Fee", replace(updated(order()), update=UNSOUND)),
+    ("Update.Values.Fee", replace(traded(order(), 1, 1), update=UNSOUND)),
     ("Trade.TradeID", traded(order(), 1, 1, trade_id="")),
     ("Trade.TradeID", traded(order(), 1, 1, trade_id="booked")),
     ("Trade.TradeID", traded(order(), 1, 1, trade_id="unknown", type=CORRECTION)),
@@ -127,6 +131,11 @@ REFUSED: list[tuple[str, u.AnyUpdate]] = [
     ("Request.AccountID", requested(placing(), account=NOBODY)),
     ("Request.Body.RequestID", requested(ClientQueueReplace(request_id="over", body=placing()))),
     ("Request.Quantity", requested(amending(NAN, 1))),
+    ("Request.Quantity", requested(placing(-1))),
+    ("Request.Price", requested(placing(1, NAN))),
+    ("Request.Quantity", requested(CANCELLING)),
+    ("Request.Value", requested(ClientCashTransfer(currency="AUD", value=HUGE))),
+    ("Request.Values.MinimumQuantity", requested(placing(), values={"MinimumQuantity": NAN})),
     ("Request.Price", requested(ClientQueueReplace(request_id="active", body=amending(1, -1)))),
     ("ReservePrice", requested(amending(1, None), reserve_price=NAN)),
     ("AdditionalFunds.Fee", requested(amending(1, 1), additional_funds={"Fee": NAN})),

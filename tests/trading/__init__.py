@@ -1,0 +1,1 @@
+"""The shell around the order management system, at work in memory."""

@@ -226,6 +226,13 @@ class Topic:
         """The state changed without anything to deliver: kept snapshots are no longer right."""
         self.version += 1
 
+    def renew(self) -> None:
+        """The state was made anew: deliver it whole to everybody, as when they came."""
+        self.version += 1
+        for group in self.groups():
+            for data in group.snapshot():
+                group.deliver(data)
+
     def join(self, entitlement: Hashable, codec: Codec, wire_topic: str) -> Group:
         """The group of such subscribers, made if they are the first."""
         audiences = self.audiences.setdefault(entitlement, {})

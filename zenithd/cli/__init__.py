@@ -27,6 +27,7 @@ from zenithd.cli import (
     symbol,
     top,
     user,
+    vet,
     watch,
 )
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
@@ -67,6 +68,7 @@ app.add_typer(order.app, name="order")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(symbol.app, name="symbol")
 app.add_typer(user.app, name="user")
+app.add_typer(vet.app, name="vet")
 
 
 def _print_version(wanted: bool) -> None:

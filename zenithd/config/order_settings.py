@@ -93,6 +93,15 @@ class OrderSettings(Section, frozen=True):
             le=1_000_000,
         ),
     ] = 10_000
+    history_entries_max: Annotated[
+        int,
+        about(
+            "Newest changes of orders, and as many trades, of each account that QueryOrderAudit and"
+            " QueryTransactions can tell; they are held in memory. Raise it for accounts that trade much.",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 2_000
     checkpoint_records: Annotated[
         int,
         about(

@@ -26,6 +26,9 @@ class Opened(msgspec.Struct, frozen=True):
     is_list: bool = False
     """The entitlement is the tuple of entries that the client holds: for its life a connection's list gains
     no entries (zenith-websocket 2.4, 6.5)."""
+    taken_away: Callable[[Hashable], list[Any]] | None = None
+    """Payloads for somebody who held the topic with another entitlement, before the new snapshot: they end
+    what that one does not tell of any more."""
     opened: Callable[[], None] | None = None
     """Called for the first subscriber of a connection, e.g. to want an instrument."""
     closed: Callable[[], None] | None = None

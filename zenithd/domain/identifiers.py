@@ -131,3 +131,16 @@ def parse_instrument(text: str) -> InstrumentId:
     if not dot or not code or len(text) > TEXT_LENGTH_MAX or not code.isprintable():
         raise InvalidIdentifier(f"{text[:40]!r} is not Code.Market")
     return instrument_id(code, parse_market(market).id)
+
+
+def market_of(trading_market: str) -> MarketId:
+    """The market within which a trading market lies: `XSX` of `XSX::XSX`, `CXA[Demo]` of `CXA::LI[Demo]`.
+
+    A code without a node (`ASX`, `ASX:PM`) is its own market (zenith-websocket 1.7, 5).
+    """
+    code, bracket, tag = trading_market.partition("[")
+    parts = code.split(":")
+    if len(parts) < 3:
+        return MarketId(trading_market)
+    exchange, alternative = parts[0], parts[1]
+    return MarketId(f"{exchange}:{alternative}{bracket}{tag}" if alternative else f"{exchange}{bracket}{tag}")

@@ -127,6 +127,10 @@ class Oms:
         """Whether an order waits for prices of a symbol."""
         return bool(self._agenda.held.get((exchange, code)))
 
+    def symbols_waited_for(self) -> frozenset[tuple[str, str]]:
+        """Exchange and code of the symbols for whose prices orders wait."""
+        return frozenset(self._agenda.held)
+
     def checkpoint(self) -> bytes:
         """The state, to be kept."""
         return self.state.checkpoint()

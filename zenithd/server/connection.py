@@ -39,6 +39,7 @@ from zenithd.wire.commands import (
     Subscribe,
     Unsubscribe,
 )
+from zenithd.wire.container import data_message
 from zenithd.wire.errors import LIMITED, CloseCode
 from zenithd.wire.long_lists import LongList, encode_long
 from zenithd.wire.session import Session
@@ -434,6 +435,9 @@ class Connection:
                 opened = _without_new_entries(opened, held.group.entitlement)
             if held is None or held.group.entitlement != opened.entitlement:
                 self._unsubscribe(*key)
+                if held is not None and opened.taken_away is not None:
+                    for payload in opened.taken_away(held.group.entitlement):
+                        self._send(Send(data_message(*key, payload)))
                 self._register(key, opened)
         self.execute(self.session.subscribed(command.ticket, refusal, trio.current_time()))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -19,10 +19,18 @@ import trio
 
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.market_data import FeedStatus
-from zenithd.oms.commands import Accepted, Command, Inquire, Outcome, Restarted, Send, Submit
-from zenithd.oms.model.events import ViewEvent
+from zenithd.oms.commands import Accepted, Command, FallDue, Inquire, Outcome, Restarted, Send, Submit
+from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.events import (
+    BalanceChanged,
+    HoldingChanged,
+    OrderChanged,
+    RequestChanged,
+    TransactionMade,
+    ViewEvent,
+)
 from zenithd.oms.model.requests import ClientRequest
-from zenithd.oms.model.updates import decode_updates, encode_updates
+from zenithd.oms.model.updates import Kept, decode_updates, encode_updates
 from zenithd.oms.oms import Oms
 from zenithd.oms.state import OmsState
 from zenithd.oms.turn import Surroundings
@@ -41,6 +49,8 @@ REPLAY_STEP = 64
 CLOSE_SECONDS_MAX = 5.0
 """How long keeping the state at the end may take."""
 
+T = TypeVar("T")
+
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
@@ -57,6 +67,14 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Between attempts to make the state again while the journal refuses."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What one update changed."""
+
+    update_id: int
+    time: int
+    events: Sequence[ViewEvent]
+
+
 class Listener(Protocol):
     """Who is told what was kept; must not block."""
 
@@ -64,7 +82,7 @@ class Listener(Protocol):
         """The state was made anew: what was told before may not be all there is."""
         ...
 
-    def publish(self, events: Iterable[ViewEvent]) -> None:
+    def publish(self, told: Sequence[Told]) -> None:
         """What some updates changed, in their order."""
         ...
 
@@ -86,6 +104,18 @@ class _Waiting:
         self.error = RETRY
 
 
+class _Reading:
+    """Somebody who waits to see what is kept."""
+
+    __slots__ = ("done", "found", "take")
+
+    def __init__(self, take: Callable[[], object]) -> None:
+        self.take = take
+        self.done = trio.Event()
+        self.found: list[object] = []
+        """Empty: the state is of no use."""
+
+
 class OrderDesk:
     """Owns the orders. `run` until cancelled; everything else from anywhere on the loop.
 
@@ -93,6 +123,8 @@ class OrderDesk:
         listeners: told after the commit, in this order.
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
+        took: told how many seconds a command that came by `execute` took until it was kept.
+        unkept: accounts of which the state has what is being kept just now.
     """
 
     def __init__(
@@ -105,6 +137,8 @@ class OrderDesk:
         self.listeners: list[Listener] = []
         self.deliver: Callable[[Send | Inquire], None] = _lost
         self.settled: Callable[[], None] = _settled
+        self.took: Callable[[float], None] = _uncounted
+        self.unkept: frozenset[Account] = frozenset()
         self._feed = feed
         self._around = around
         self._now = now
@@ -114,6 +148,9 @@ class OrderDesk:
         self._arrived = trio.Event()
         self._left = trio.Event()
         """Set when there is room again."""
+        self._readings: list[_Reading] = []
+        self._committing = False
+        """True while the state is ahead of the journal."""
         self._serving = False
         self._refusal = "the orders have not been read yet"
         self._sequence = 0
@@ -131,16 +168,49 @@ class OrderDesk:
         """Why orders are not taken; empty if they are."""
         return "" if self._serving else self._refusal
 
+    def is_kept(self, account: Account) -> bool:
+        """Whether all that the state has of an account is kept: only then may it be told."""
+        return self._serving and account not in self.unkept
+
+    async def read(self, account: Account, take: Callable[[], T]) -> T:
+        """What `take` finds in the state when all that the state has of an account is kept.
+
+        Raises:
+            DeskClosed: the state is of no use now (`Retry`).
+        """
+        await trio.lowlevel.checkpoint()
+        if self.is_kept(account):
+            return take()
+        if not self._serving:
+            raise DeskClosed(RETRY)
+        reading = _Reading(take)
+        self._readings.append(reading)
+        await reading.done.wait()
+        if not reading.found:
+            raise DeskClosed(RETRY)
+        found: T = reading.found[0]  # type: ignore[assignment]  # what `take` gave
+        return found
+
     def waits_for_prices(self, exchange: str, code: str) -> bool:
         """Whether an order waits for prices of a symbol."""
         return self._oms.waits_for_prices(exchange, code)
+
+    def symbols_waited_for(self) -> frozenset[tuple[str, str]]:
+        """Exchange and code of the symbols for whose prices orders wait."""
+        return self._oms.symbols_waited_for()
 
     def feed_status(self) -> FeedStatus:
         """Of the Trading feed."""
         return FeedStatus.ACTIVE if self._serving else FeedStatus.IMPAIRED
 
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
-        """What would come of a request; nothing does."""
+        """What would come of a request; nothing does.
+
+        Raises:
+            DeskClosed: the state is of no use now (`Retry`).
+        """
+        if not self._serving:
+            raise DeskClosed(RETRY)
         checked = msgspec.structs.replace(request, is_validate=True)
         return self._oms.handle(Submit(checked, user), self._now())
 
@@ -153,8 +223,10 @@ class OrderDesk:
         if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
             raise DeskClosed(RETRY)
         waiting = _Waiting(command)
+        began = trio.current_time()
         self._put(waiting)
         await waiting.done.wait()
+        self.took(trio.current_time() - began)
         if waiting.outcome is None:
             raise DeskClosed(waiting.error)
         return waiting.outcome
@@ -201,7 +273,6 @@ class OrderDesk:
                 self._refusal = str(error)
                 log.warning("orders cannot be read", reason=str(error))
                 await trio.sleep(self._settings.restore_retry_seconds)
-        self._serving = True
 
     async def _read(self) -> None:
         kept = await self._feed.kept_state()
@@ -216,6 +287,8 @@ class OrderDesk:
             if applied % REPLAY_STEP == 0:
                 await trio.lowlevel.checkpoint()
         self._oms = oms
+        self._committing = False
+        self.unkept = frozenset()
 
     # At work
 
@@ -228,6 +301,7 @@ class OrderDesk:
         try:
             async with trio.open_nursery() as nursery:
                 await self._carry_out([_Waiting(Restarted())])
+                self._serving = True
                 for listener in self.listeners:
                     listener.begin()
                     listener.feed_status()
@@ -260,38 +334,57 @@ class OrderDesk:
 
     async def _carry_out(self, taken: Sequence[_Waiting]) -> None:
         bodies: list[bytes] = []
-        events: list[ViewEvent] = []
+        told: list[Told] = []
         outcomes: list[Outcome] = []
-        oms = self._oms
         try:
             for waiting in taken:
-                outcome = oms.handle(waiting.command, self._now())
+                outcome = self._oms.handle(waiting.command, self._now())
                 outcomes.append(outcome)
-                if isinstance(outcome, Accepted) and outcome.kept:
-                    for kept in outcome.kept:
-                        events += oms.apply(kept)
-                    bodies.append(encode_updates(list(outcome.kept)))
+                if isinstance(outcome, Accepted):
+                    waiting.error = SUBMITTED  # a refusal has done nothing, whatever becomes of the others
+                    if outcome.kept:
+                        told += self._apply(outcome.kept)
+                        bodies.append(encode_updates(list(outcome.kept)))
             if bodies:
-                for waiting in taken:
-                    waiting.error = SUBMITTED
+                self.unkept = frozenset(accounts_of(told))
+                self._committing = True
                 self._sequence = await self._feed.append(bodies)
+                self._committing = False
+                self.unkept = frozenset()
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.outcome = outcome  # an answer is given for what is kept, and for nothing else
         finally:
             for waiting in taken:
                 waiting.done.set()
-        self._tell(events, outcomes)
+        self._tell(told, outcomes)
         for waiting, outcome in zip(taken, outcomes, strict=True):
             if waiting.then is not None:
                 waiting.then(outcome)
         self.settled()
+        for reading in self._readings:
+            reading.found.append(reading.take())
+        self._end_readings()
         if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
             await self._keep()
 
-    def _tell(self, events: list[ViewEvent], outcomes: Sequence[Outcome]) -> None:
-        if events:
-            for listener in self.listeners:
-                listener.publish(events)
+    def _apply(self, updates: Iterable[Kept]) -> list[Told]:
+        oms = self._oms
+        told = []
+        for kept in updates:
+            events = oms.apply(kept)
+            told.append(Told(oms.state.update_id, kept.time, events))
+        return told
+
+    def _end_readings(self) -> None:
+        ended, self._readings = self._readings, []
+        for reading in ended:
+            reading.done.set()
+
+    def _tell(self, told: Sequence[Told], outcomes: Sequence[Outcome]) -> None:
+        if told:
+            if self._serving:  # else everybody gets everything in a moment: `begin`
+                for listener in self.listeners:
+                    listener.publish(told)
             self._changed.set()
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
@@ -299,23 +392,30 @@ class OrderDesk:
                     self.deliver(send)
 
     async def _keep(self) -> None:
-        """Keep the state, so that the next start is quick."""
-        if self._sequence > self._kept_sequence:
+        """Keep the state, so that the next start is quick; not one that is ahead of the journal."""
+        if self._sequence > self._kept_sequence and not self._committing:
             with contextlib.suppress(StateTooLarge):  # told where it is kept; the next start takes longer
                 await self._feed.keep_state(self._sequence, [self._oms.checkpoint()])
             self._kept_sequence = self._sequence
 
     async def _keep_time(self) -> None:
-        """Have done what falls due."""
+        """Have done what falls due, one batch after the other: what is not done yet is due again."""
+        before: list[FallDue] = []
         while True:
             self._changed = trio.Event()
             due = self._oms.next_due()
-            seconds = LOOK_SECONDS if due is None else (due - self._now()) / NANOSECONDS
+            seconds = LOOK_SECONDS if due is None or before else (due - self._now()) / NANOSECONDS
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
-            for command in self._oms.due(self._now()):
-                self.post(command)
-            await self.wait_room()
+            commands = self._oms.due(self._now())
+            if commands:
+                done = trio.Event()
+                for command in commands[:-1]:
+                    self.post(command)
+                self.post(commands[-1], lambda outcome, done=done: done.set())  # type: ignore[misc]
+                await done.wait()
+            # What stays due although it was tried is tried again when something changed, or in a while.
+            before = commands if commands and commands == self._oms.due(self._now()) else []
 
     def _stop(self, reason: str) -> None:
         """Who waits is told to try again; those whose commands were being kept, that nobody knows."""
@@ -324,6 +424,7 @@ class OrderDesk:
             self._serving = False
             for listener in self.listeners:
                 listener.feed_status()
+        self._end_readings()
         waiting, self._waiting = self._waiting, deque()
         for each in waiting:
             each.done.set()
@@ -335,6 +436,29 @@ class OrderDesk:
 
 def _lost(send: Send | Inquire) -> None:
     """No feed is connected yet: whoever connects asks for what waits."""
+
+
+def accounts_of(told: Iterable[Told]) -> Iterator[Account]:
+    """The accounts that something is told of."""
+    for each in told:
+        for event in each.events:
+            match event:
+                case OrderChanged(order, _, previous):
+                    yield order.account
+                    if previous is not None:
+                        yield previous
+                case BalanceChanged(position) | HoldingChanged(position):
+                    yield position.account
+                case RequestChanged(state):
+                    yield state.request.account
+                case TransactionMade(transaction):
+                    yield transaction.details.account
+                case _:
+                    pass
+
+
+def _uncounted(seconds: float) -> None:
+    """Nobody counts."""
 
 
 def _settled() -> None:

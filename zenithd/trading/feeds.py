@@ -6,7 +6,7 @@ is kept. What clients ask for goes the other way. A hub's decisions are pure (`z
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -28,11 +28,10 @@ from zenithd.oms.feeds import (
     ToAdapter,
     Unanswered,
 )
-from zenithd.oms.model.events import ViewEvent
 from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
 from zenithd.oms.streaming import FeedEvent, FeedRequest
 from zenithd.plugin.feeds import AdapterFeed, FeedLost, supply
-from zenithd.trading.desk import OrderDesk
+from zenithd.trading.desk import OrderDesk, Told
 
 INCOMING_MAX = 1_000
 """Messages of one adapter that wait before it waits too."""
@@ -153,7 +152,7 @@ class Feeds:
             self._perform(hub, hub.fell_back(kept, self._now()))
             self._post(FeedStatus(hub.details))
 
-    def publish(self, events: Iterable[ViewEvent]) -> None:
+    def publish(self, told: Sequence[Told]) -> None:
         """Adapters are told by `settled`."""
 
     def feed_status(self) -> None:

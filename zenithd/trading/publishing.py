@@ -1,17 +1,18 @@
 """Tells subscribers of the Trading controller what changed (zenith-websocket 3.5).
 
 Each topic exists twice: of one account (`Orders!XS:0001`) and of all accounts of a user (`Orders`, whose
-entitlement is the tuple of the accounts that the user sees).
+entitlement says which those are).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from zenithd.bus import Bus
 from zenithd.controllers.trading import records
 from zenithd.controllers.trading.desk import TradingDesk
+from zenithd.controllers.trading.subscriptions import RECORDS, cleared
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.events import (
     BalanceChanged,
@@ -20,16 +21,17 @@ from zenithd.oms.model.events import (
     OrderChanged,
     RequestChanged,
     TransactionMade,
-    ViewEvent,
 )
-from zenithd.oms.model.updates import AccountDefined, AccountUndefined
+from zenithd.oms.model.updates import AccountDefined, AccountUndefined, OwnerUndefined, Transformed
+from zenithd.trading.audit import audited
+from zenithd.trading.desk import Told
+from zenithd.wire.errors import ACCOUNT_NOT_FOUND, with_suffix
 from zenithd.wire.trading.orders import order_payload, request_payload
 from zenithd.wire.trading.positions import (
     PROVIDER,
     account_payload,
     balance_payloads,
     holding_key,
-    holding_payload,
     trading_feed,
 )
 from zenithd.wire.trading.transactions import transaction_payload
@@ -37,108 +39,123 @@ from zenithd.wire.trading.transactions import transaction_payload
 TRADING: Final = "Trading"
 
 Payload = dict[str, Any]
-Told = dict[tuple[str, Account], list[Payload]]
+Gathered = dict[tuple[str, Account], list[Payload]]
 """By topic and account."""
 
 
 class TradingPublisher:
-    """Turns the events of the order management system's views into frames for those who listen."""
+    """Turns the events of the order management system's views into frames for those who listen.
+
+    A subscriber that came while something was being kept was told less than there is (`owe`): its topic is
+    delivered anew once that is kept. So are all topics when the state was made again.
+    """
 
     def __init__(self, bus: Bus, desk: TradingDesk) -> None:
         self._bus = bus
         self._desk = desk
+        self._accounts: set[Account] = set()
         self._orders: dict[Account, set[str]] = {}
         """Orders that subscribers know of: others are added, not updated."""
         self._requests: dict[Account, set[str]] = {}
         self._holdings: dict[Account, set[tuple[str, str]]] = {}
+        self._owed: set[str] = set()
 
     def begin(self) -> None:
-        """Take what there is as known; what subscribers get first is a snapshot."""
-        state = self._desk.state
-        self._orders = {account: set(held) for account, held in state.orders.items()}
-        self._requests = {account: set(held) for account, held in state.requests.items()}
-        self._holdings = {account: set(held) for account, held in state.assets.items()}
+        """Take what there is as known, and tell everybody all of it."""
+        self._know()
+        for topic in self._bus.topics_of(TRADING):
+            topic.renew()
 
-    def publish(self, events: Iterable[ViewEvent]) -> None:
+    def owe(self, topic: str) -> None:
+        """Deliver a topic anew as soon as what is being kept is."""
+        self._owed.add(topic)
+
+    def publish(self, told: Sequence[Told]) -> None:
         """Tell what some updates changed, in their order."""
-        told: Told = {}
-        for event in events:
-            if isinstance(event, OrderChanged):
-                self._order(event, told)
-            elif isinstance(event, BalanceChanged):
-                self._put(told, "Balances", event.position.account, *_balances(event))
-            elif isinstance(event, HoldingChanged):
-                self._holding(event, told)
-            elif isinstance(event, RequestChanged):
-                self._request(event, told)
-            elif isinstance(event, TransactionMade):
-                self._transaction(event, told)
-            elif isinstance(event, MetadataChanged):
-                self._metadata(event)
-        for (topic, account), payloads in told.items():
-            self._send(topic, account, payloads)
+        owed, self._owed = self._owed, set()
+        gathered: Gathered = {}
+        for each in told:
+            for event in each.events:
+                if isinstance(event, OrderChanged):
+                    self._order(event, gathered)
+                elif isinstance(event, BalanceChanged):
+                    self._put(gathered, "Balances", event.position.account, *_balances(event))
+                elif isinstance(event, HoldingChanged):
+                    self._holding(event, gathered)
+                elif isinstance(event, RequestChanged):
+                    self._request(event, gathered)
+                elif isinstance(event, TransactionMade):
+                    self._transaction(event, gathered)
+                elif isinstance(event, MetadataChanged):
+                    self._metadata(event)
+            self._audit(each, gathered)
+        for (topic, account), payloads in gathered.items():
+            self._send(topic, account, payloads, owed)
+        for name in owed:
+            if (topic_owed := self._bus.find(TRADING, name)) is not None:
+                topic_owed.renew()
 
     def feed_status(self) -> None:
         """Tell the status of all accounts' feed, and of the feed itself."""
         entry = trading_feed(self._desk.feed_status())
         if (feeds := self._bus.find("Zenith", "Feeds")) is not None:
             feeds.publish(lambda visible: [entry] if PROVIDER in visible else None)
-        status = entry["Status"]
-        topic = self._bus.find(TRADING, "Accounts")
-        if topic is not None:
-            topic.publish(lambda accounts: [{"ID": str(each), "Feed": status} for each in accounts] or None)
-        topic = self._bus.find(TRADING, "TradingAccounts")
-        if topic is not None:
+        status, desk = entry["Status"], self._desk
+        if (topic := self._bus.find(TRADING, "Accounts")) is not None:
             topic.publish(
-                lambda accounts: (
+                lambda sees: [{"ID": str(each), "Feed": status} for each in sees.accounts(desk)] or None
+            )
+        if (topic := self._bus.find(TRADING, "TradingAccounts")) is not None:
+            topic.publish(
+                lambda sees: (
                     [
                         {"Operation": "Update", "Account": state}
-                        for state in records.account_states(self._desk, accounts)
+                        for state in records.account_states(desk, sees.accounts(desk))
                     ]
                     or None
                 )
             )
 
+    def _know(self) -> None:
+        state = self._desk.state
+        self._accounts = set(state.accounts)
+        self._orders = {account: set(held) for account, held in state.orders.items()}
+        self._requests = {account: set(held) for account, held in state.requests.items()}
+        self._holdings = {account: set(held) for account, held in state.assets.items()}
+        self._owed.clear()
+
     # One event
 
-    def _order(self, event: OrderChanged, told: Told) -> None:
+    def _order(self, event: OrderChanged, gathered: Gathered) -> None:
         order = event.order
         if event.previous is not None and event.previous != order.account:
             self._orders.get(event.previous, set()).discard(order.order_id)
-            self._put(told, "Orders", event.previous, _order_gone(order.order_id, event.previous))
+            self._put(gathered, "Orders", event.previous, _order_gone(order.order_id, event.previous))
         known = self._orders.setdefault(order.account, set())
         if event.removed:
             known.discard(order.order_id)
-            self._put(told, "Orders", order.account, _order_gone(order.order_id, order.account))
+            self._put(gathered, "Orders", order.account, _order_gone(order.order_id, order.account))
             return
         operation = "U" if order.order_id in known else "A"
         known.add(order.order_id)
         if self._listens("Orders", order.account):
-            payload = order_payload(order)
-            self._put(told, "Orders", order.account, {"O": operation, "Order": payload})
-        if self._listens("Audit", order.account):
-            audit = {
-                "Version": str(self._desk.state.update_id),
-                "OrderID": order.order_id,
-                "Account": str(order.account),
-                "Type": "Order",
-                "Order": order_payload(order),
-            }
-            self._put(told, "Audit", order.account, {"O": "A", "Audit": audit})
+            payload = {"O": operation, "Order": order_payload(order)}
+            self._put(gathered, "Orders", order.account, payload)
 
-    def _holding(self, event: HoldingChanged, told: Told) -> None:
+    def _holding(self, event: HoldingChanged, gathered: Gathered) -> None:
         position = event.position
         key, known = (position.exchange, position.code), self._holdings.setdefault(position.account, set())
         if event.removed:
             known.discard(key)
             gone = {"O": "R", "Holding": holding_key(position)}
-            self._put(told, "Holdings", position.account, gone)
+            self._put(gathered, "Holdings", position.account, gone)
             return
         operation = "U" if key in known else "A"
         known.add(key)
-        self._put(told, "Holdings", position.account, {"O": operation, "Holding": holding_payload(position)})
+        payload = {"O": operation, "Holding": records.holding(self._desk.state, position)}
+        self._put(gathered, "Holdings", position.account, payload)
 
-    def _request(self, event: RequestChanged, told: Told) -> None:
+    def _request(self, event: RequestChanged, gathered: Gathered) -> None:
         state = event.state
         account, request_id = state.request.account, state.request.request_id
         known = self._requests.setdefault(account, set())
@@ -146,44 +163,81 @@ class TradingPublisher:
             if request_id in known:
                 known.discard(request_id)
                 gone = {"O": "R", "Request": {"ID": request_id, "Account": str(account)}}
-                self._put(told, "Requests", account, gone)
+                self._put(gathered, "Requests", account, gone)
             return
-        payload = request_payload(state, records.order_as_requested(self._desk, state))
+        payload = request_payload(state, records.order_as_requested(self._desk.state, state))
         if payload is not None:
             operation = "U" if request_id in known else "A"
             known.add(request_id)
-            self._put(told, "Requests", account, {"O": operation, "Request": payload})
+            self._put(gathered, "Requests", account, {"O": operation, "Request": payload})
 
-    def _transaction(self, event: TransactionMade, told: Told) -> None:
+    def _transaction(self, event: TransactionMade, gathered: Gathered) -> None:
         transaction = event.transaction
         payload = transaction_payload(transaction)
         if payload is not None:
             record = {"O": "A", "Transaction": payload}
-            self._put(told, "Transactions", transaction.details.account, record)
+            self._put(gathered, "Transactions", transaction.details.account, record)
+
+    def _audit(self, each: Told, gathered: Gathered) -> None:
+        for entry in audited(each, self._desk.state):
+            if self._listens("Audit", entry.account) and (payload := entry.payload()) is not None:
+                self._put(gathered, "Audit", entry.account, {"O": "A", "Audit": payload})
 
     def _metadata(self, event: MetadataChanged) -> None:
-        update = event.update
-        if isinstance(update, AccountDefined):
-            account = update.details.account
-            state = account_payload(update.details, self._desk.feed_status())
-            self._send("Accounts", account, [state])
-            self._send("TradingAccounts", account, [{"Operation": "Update", "Account": state}])
-        elif isinstance(update, AccountUndefined):
-            gone = {"Operation": "Remove", "Account": {"ID": str(update.account)}}
-            self._send("TradingAccounts", update.account, [gone])
+        match event.update:
+            case AccountDefined(details=details):
+                self._account_defined(details.account)
+            case AccountUndefined() | OwnerUndefined():
+                for account in sorted(self._accounts - set(self._desk.state.accounts)):
+                    self._account_gone(account)
+            case Transformed():
+                self.begin()
+            case _:
+                pass
+
+    def _account_defined(self, account: Account) -> None:
+        details = self._desk.state.accounts.get(account)
+        if details is None:
+            return  # a later update took it away again
+        state = account_payload(details, self._desk.feed_status())
+        is_new = account not in self._accounts
+        self._accounts.add(account)
+        self._send("Accounts", account, [state])
+        operation = "Add" if is_new else "Update"
+        self._send("TradingAccounts", account, [{"Operation": operation, "Account": state}])
+        if is_new:  # whoever has all accounts has this one too
+            for topic, render in RECORDS.items():
+                self._send(topic, account, render(self._desk, account))
+
+    def _account_gone(self, account: Account) -> None:
+        self._accounts.discard(account)
+        self._send("Accounts", account, [records.account_gone(account)])
+        gone = {"Operation": "Remove", "Account": {"ID": str(account)}}
+        self._send("TradingAccounts", account, [gone])
+        for topic in RECORDS:
+            self._bus.end(TRADING, f"{topic}!{account}", with_suffix(ACCOUNT_NOT_FOUND, str(account)))
+            self._send(topic, account, cleared(topic, account))
 
     # Sending
 
-    def _put(self, told: Told, topic: str, account: Account, *payloads: Payload) -> None:
-        told.setdefault((topic, account), []).extend(payloads)
+    def _put(self, gathered: Gathered, topic: str, account: Account, *payloads: Payload) -> None:
+        gathered.setdefault((topic, account), []).extend(payloads)
 
     def _listens(self, topic: str, account: Account) -> bool:
         find = self._bus.find
         return find(TRADING, f"{topic}!{account}") is not None or find(TRADING, topic) is not None
 
-    def _send(self, name: str, account: Account, payloads: list[Payload]) -> None:
+    def _send(
+        self,
+        name: str,
+        account: Account,
+        payloads: list[Payload],
+        owed: frozenset[str] | set[str] = frozenset(),
+    ) -> None:
+        if not payloads:
+            return
         for wanted in (f"{name}!{account}", name):
-            topic = self._bus.find(TRADING, wanted)
+            topic = None if wanted in owed else self._bus.find(TRADING, wanted)
             if topic is not None:
                 topic.publish(lambda accounts: payloads if account in accounts else None)
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from zenithd.domain.identifiers import MarketId, instrument_id
+from zenithd.domain.identifiers import MarketId, instrument_id, market_of
 from zenithd.domain.instrument import Instrument, SecurityClass
 from zenithd.domain.market_data import Allows, TickStep, TradingState
 from zenithd.market.view import InstrumentView, MarketView
@@ -93,11 +93,6 @@ class MarketReference:
             tick_steps=_tick_steps(market, instrument),
             cfi_code=instrument.cfi,
         )
-
-
-def market_of(trading_market: str) -> MarketId:
-    """The market within which a trading market lies: `XSX` of `XSX::XSX` (zenith-websocket 1.7)."""
-    return MarketId(trading_market.rpartition(":")[0].rstrip(":") or trading_market)
 
 
 def _tick_steps(market: MarketView, instrument: Instrument) -> tuple[TickStep, ...]:

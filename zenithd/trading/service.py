@@ -13,22 +13,24 @@ import trio
 from zenithd.bus import Bus
 from zenithd.config import OrderSettings
 from zenithd.controllers.directory import MarketDirectory
+from zenithd.controllers.interface import Answer
 from zenithd.controllers.trading import TradingController
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.identifiers import MarketId, instrument_id
 from zenithd.market.view import MarketView
+from zenithd.oms.codes import without_values
 from zenithd.oms.commands import Define, Refused
 from zenithd.oms.fees import FeeRates, FeeTable
 from zenithd.oms.lifecycle import REQUEST_STATUSES
-from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.requests import RequestStatus
 from zenithd.oms.model.updates import RequestStatusDefined
-from zenithd.oms.reference import Verdict, Vetting, VettingCase
+from zenithd.oms.reference import Vetting
 from zenithd.oms.rules import OmsRules
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed
 from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
-from zenithd.trading.history import JournalHistory
+from zenithd.trading.history import OrderHistory
 from zenithd.trading.identifiers import RandomIdentifiers
 from zenithd.trading.operators import account_routes
 from zenithd.trading.prices import PriceWatch
@@ -36,6 +38,8 @@ from zenithd.trading.publishing import TradingPublisher
 from zenithd.trading.reference import MarketReference
 from zenithd.trading.seed import EXCHANGE, is_seeded, seed
 from zenithd.wire.trading.positions import AUTHORITY, PROVIDER, authority_feed, trading_feed
+
+ACCEPTED: Final = "accepted"
 
 FEED: Final = "oms"
 """Feed of the journal in which all updates are kept."""
@@ -60,6 +64,7 @@ class TradingService:
         controller: answers clients.
         entries: its feeds, for the Zenith controller.
         routes: REST for operators.
+        answers: answers to order requests, counted by topic and outcome: `accepted`, or the first error code.
     """
 
     def __init__(
@@ -93,9 +98,10 @@ class TradingService:
             ),
         )
         self.feeds = Feeds(self.desk, now)
-        self.prices = PriceWatch(self.desk)
-        self.desk.listeners.append(TradingPublisher(bus, self.desk))
-        history = JournalHistory(feed)
+        self.prices = PriceWatch(self.desk, markets)
+        publisher = TradingPublisher(bus, self.desk)
+        history = OrderHistory(feed, lambda: self.desk.state, settings.history_entries_max)
+        self.desk.listeners += [publisher, history, self.prices]
         self.routes = account_routes(self.desk, history.state_at, identifiers.new_request_id)
         self.controller = TradingController(
             self.desk,
@@ -103,11 +109,14 @@ class TradingService:
             limits=self._limits,
             lists=self._lists,
             new_request_id=identifiers.new_request_id,
+            answered=self._answered,
+            owe=publisher.owe,
         )
         self.entries: Mapping[str, Callable[[], dict[str, Any]]] = {
             AUTHORITY: authority_feed,
             PROVIDER: lambda: trading_feed(self.desk.feed_status()),
         }
+        self.answers: dict[tuple[str, str], int] = {}
         self._is_prepared = False
 
     def waiting_for(self) -> list[str]:
@@ -147,17 +156,29 @@ class TradingService:
             if isinstance(outcome, Refused):
                 log.warning("an account of the demonstration was refused", errors=outcome.errors)
 
+    def unknown_requests(self) -> int:
+        """Requests of which nobody knows what became."""
+        active = self.desk.state.requests.values()
+        return sum(each.status is RequestStatus.UNKNOWN for held in active for each in held.values())
+
+    def _answered(self, topic: str, answer: Answer) -> None:
+        errors = answer.data.get("Errors")
+        key = (topic, without_values(errors[0]) if errors else ACCEPTED)
+        self.answers[key] = self.answers.get(key, 0) + 1
+
     def _lists(self, market: str, code: str) -> bool:
         found = self._markets.find(MarketId(market))
         return found is not None and instrument_id(code, found.definition.id) in found.instruments
 
-    def _limits(self, account: Account, code: str, market: str) -> Mapping[str, float]:
-        return {"TotalValue.Maximum": float(self._settings.order_value_max)}
-
-
-def pass_all(case: VettingCase) -> Verdict:
-    """No rules."""
-    return Verdict()
+    def _limits(self, code: str, market: str) -> Mapping[str, Decimal] | None:
+        limits = {"TotalValue.Maximum": Decimal(self._settings.order_value_max)}
+        if not code:
+            return limits
+        found = self._markets.find(MarketId(market))
+        listed = None if found is None else found.instruments.get(instrument_id(code, found.definition.id))
+        if listed is None:
+            return None
+        return {**limits, "TotalQuantity.Minimum": listed.instrument.lot_size or Decimal(1)}
 
 
 def rules(settings: OrderSettings) -> OmsRules:

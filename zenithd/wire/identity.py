@@ -138,6 +138,13 @@ class Identity:
         """The access token of the login, "" if there is none."""
         return "" if self._login is None else self._login.access_token
 
+    def withholds(self, scope: str | None) -> bool:
+        """True for a right of the login that this connection is not secure enough for."""
+        login = self._login
+        if login is None or scope is None or scope in self.access.scopes:
+            return False
+        return scope in login.access.scopes and (login.scopes is None or scope in login.scopes)
+
     def enter(self, login: Login, asked: frozenset[str] | None, now: float) -> None:
         """A login was accepted; `asked` are the scopes that the client wants, None for all."""
         if asked is not None:

@@ -11,7 +11,15 @@ from zenithd.wire import container
 from zenithd.wire.answer import ABSENT, Answer
 from zenithd.wire.commands import Cancel, Command, Query, Send
 from zenithd.wire.container import Message, Transaction
-from zenithd.wire.errors import LIMITED, OPERATION_ABORT, OPERATION_TIMEOUT
+from zenithd.wire.errors import (
+    AUTHORITY,
+    CONNECTION,
+    LIMITED,
+    OPERATION_ABORT,
+    OPERATION_TIMEOUT,
+    OPERATION_UNKNOWN,
+    base_code,
+)
 from zenithd.wire.identity import REJECTED
 from zenithd.wire.settings import SessionSettings
 from zenithd.wire.tickets import Tickets
@@ -20,6 +28,16 @@ from zenithd.wire.topics import Empty, Rule
 
 REQUEST_ID_LENGTH_MAX = 100
 """Longest RequestID that is echoed in the result of a refused order request."""
+
+_ORDER_ERRORS = {
+    LIMITED: "Retry",
+    OPERATION_ABORT: "Submitted",
+    OPERATION_TIMEOUT: "Submitted",
+    OPERATION_UNKNOWN: "Operation",
+    AUTHORITY: "Authority",
+    CONNECTION: "Connection",
+}
+"""Order errors (4.E) for action errors (4.D). An order request that was given up may have worked."""
 
 _SAFE: dict[Empty, Any] = {
     Empty.ABSENT: ABSENT,
@@ -148,6 +166,7 @@ class PendingRequests:
     def _refused_order(self, message: Message, errors: tuple[str, ...]) -> dict[str, Any]:
         """OrderResult of a request that went nowhere; real clients break on an Error to it."""
         asked = message.data.get("RequestID") if isinstance(message.data, dict) else None
-        if not isinstance(asked, str) or len(asked) > REQUEST_ID_LENGTH_MAX:
+        if not isinstance(asked, str) or not 0 < len(asked) <= REQUEST_ID_LENGTH_MAX:
             asked = f"{self._tickets.number():022}"
-        return {"Result": "Rejected", "RequestID": asked, "Errors": list(errors)}
+        codes = [_ORDER_ERRORS.get(base_code(code), code) for code in errors]
+        return {"Result": "Rejected", "RequestID": asked, "Errors": codes}

@@ -47,6 +47,7 @@ from zenithd.wire.commands import Cancel, CheckLogin, Close, Command, Login, Log
 from zenithd.wire.container import Action, Message
 from zenithd.wire.errors import (
     AUTHORITY,
+    CONNECTION,
     CONTROLLER,
     LIMITED,
     OPERATION_NO_RESULT,
@@ -61,7 +62,7 @@ from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.subscriptions import Subscriptions, failed, may_use
 from zenithd.wire.tickets import Tickets
 from zenithd.wire.timeouts import Timeouts
-from zenithd.wire.topics import Kind, Rule
+from zenithd.wire.topics import Empty, Kind, Rule
 from zenithd.wire.waiting import Waiting
 
 IDENTIFY = ("Auth", "Identify")
@@ -279,7 +280,9 @@ class Session:
             return self._decline(message, self._unknown(message))
         rule = found[0]
         if not may_use(rule, self.access):
-            return self._decline(message, AUTHORITY)
+            is_order = rule.empty is Empty.ORDER_RESULT
+            withheld = is_order and self._identity.withholds(rule.scope)
+            return self._decline(message, CONNECTION if withheld else AUTHORITY)
         own = _OWN.get(rule.topic)
         if own is None and rule.served_by not in self._settings.served:
             return self._decline(message, OPERATION_UNKNOWN)

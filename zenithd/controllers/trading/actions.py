@@ -13,7 +13,9 @@ import msgspec
 from zenithd.authority.access import Access
 from zenithd.controllers.interface import Answer
 from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
+from zenithd.domain.identifiers import MarketId
 from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
+from zenithd.oms.commands import Answer as RequestAnswer
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import (
     ClientAuthority,
@@ -30,13 +32,26 @@ from zenithd.oms.model.requests import (
 )
 from zenithd.oms.refusals import Result
 from zenithd.wire.trading.orders import result_payload
-from zenithd.wire.trading.requests import Faulty, OrderRequest, read_order_request, read_quote
+from zenithd.wire.trading.requests import (
+    Faulty,
+    OrderRequest,
+    order_market,
+    read_order_request,
+    read_quote,
+)
 
 USER: Final = "User"
 """Role of the authority that a request bears (platform D.2)."""
 
 MarketKnown = Callable[[str, str], bool]
 """Whether a market lists a symbol."""
+
+Answered = Callable[[str, Answer], None]
+"""Told of the topic and the answer of every request that asked for something to be done."""
+
+
+def _unheard(topic: str, answer: Answer) -> None:
+    """Nobody counts."""
 
 
 class Rejected(Exception):
@@ -50,13 +65,25 @@ class Rejected(Exception):
 class Actions:
     """Turns order requests into commands, and their outcomes into OrderResults."""
 
-    def __init__(self, desk: TradingDesk, lists: MarketKnown, new_request_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        desk: TradingDesk,
+        lists: MarketKnown,
+        new_request_id: Callable[[], str],
+        answered: Answered = _unheard,
+    ) -> None:
         self._desk = desk
         self._lists = lists
         self._new_request_id = new_request_id
+        self._answered = answered
 
     async def submit(self, topic: str, data: Any, access: Access) -> Answer:
         """PlaceOrder, AmendOrder, CancelOrder, MoveOrder and AuthoriseOrder."""
+        answer = await self._submit(topic, data, access)
+        self._answered(topic, answer)
+        return answer
+
+    async def _submit(self, topic: str, data: Any, access: Access) -> Answer:
         try:
             request = read_order_request(topic, data)
         except Faulty as faulty:
@@ -71,16 +98,27 @@ class Actions:
         return self._answer(outcome, request.request_id)
 
     def calculate(self, topic: str, data: Any, access: Access) -> Answer:
-        """CalculateOrder: as PlaceOrder, or with an OrderID as AmendOrder; nothing is carried out."""
+        """CalculateOrder: as PlaceOrder, or with an OrderID as AmendOrder; nothing is carried out.
+
+        So its RequestID may be any, also that of the request that follows; and there is no order to tell.
+        """
         try:
             request = read_order_request(topic, data)
-            kind = "AmendOrder" if request.order_id else "PlaceOrder"
-            outcome = self._desk.calculate(self._client_request(kind, request, access), access.user)
         except Faulty as faulty:
             return self._refuse(faulty.result, faulty.errors, faulty.request_id)
+        kind = "AmendOrder" if request.order_id else "PlaceOrder"
+        request_id = request.request_id or self._new_request_id()
+        try:
+            made = msgspec.structs.replace(self._client_request(kind, request, access), request_id="")
+            outcome = self._desk.calculate(made, access.user)
         except Rejected as rejected:
-            return self._refuse(Result.REJECTED, rejected.errors, request.request_id)
-        return self._answer(outcome, request.request_id)
+            return self._refuse(Result.REJECTED, rejected.errors, request_id)
+        except DeskClosed as closed:
+            return self._refuse(Result.REJECTED, (closed.code,), request_id)
+        if isinstance(outcome, Refused):
+            return self._refuse(outcome.result, outcome.errors, request_id)
+        found = _accepted(outcome)
+        return Answer(result_payload(Result.SUCCESS.value, request_id, fees=found.fees, value=found.value))
 
     def quote(self, topic: str, data: Any, access: Access) -> Answer:
         """RequestQuote: no market here takes one, which is said once the request itself is right."""
@@ -88,8 +126,9 @@ class Actions:
             request = read_quote(data)
         except Faulty as faulty:
             return Answer({"Result": faulty.result.value, "Errors": list(faulty.errors)})
-        errors = ["Operation"] if self._lists(request.market, request.code) else ["Symbol"]
-        return Answer({"Result": Result.REJECTED.value, "Errors": errors})
+        if access.view(MarketId(request.market)) is None or not self._lists(request.market, request.code):
+            return Answer({"Result": Result.REJECTED.value, "Errors": ["Symbol"]})
+        return Answer({"Result": Result.REJECTED.value, "Errors": ["Operation"]})
 
     # Requests
 
@@ -102,6 +141,8 @@ class Actions:
                 raise Rejected("Account")
             account = request.destination
         details = request.details
+        if details is not None and access.view(MarketId(order_market(request))) is None:
+            raise Rejected("Symbol.Authority")
         properties = dict(request.condition) | ({} if details is None else details.properties)
         if request.route:
             properties["Algorithm"] = request.route["Algorithm"]
@@ -147,9 +188,11 @@ class Actions:
     def _answer(self, outcome: Outcome, request_id: str) -> Answer:
         if isinstance(outcome, Refused):
             return self._refuse(outcome.result, outcome.errors, outcome.request_id or request_id)
-        assert isinstance(outcome, Accepted), "gaps are a feed's"
-        answer = outcome.answer
-        assert answer is not None, "a request that is accepted has an answer"
+        answer = _accepted(outcome)
+        if answer.order is None:  # the request came again after its order was removed: its id is known still
+            payload = result_payload(Result.SUCCESS.value, answer.request_id)
+            payload["Order"] = {"ID": answer.order_id, "Account": str(answer.account)}
+            return Answer(payload)
         return Answer(
             result_payload(
                 Result.SUCCESS.value,
@@ -162,6 +205,12 @@ class Actions:
 
     def _refuse(self, result: Result, errors: tuple[str, ...], request_id: str) -> Answer:
         return Answer(result_payload(result.value, request_id or self._new_request_id(), errors=errors))
+
+
+def _accepted(outcome: Outcome) -> RequestAnswer:
+    assert isinstance(outcome, Accepted), "gaps are a feed's"
+    assert outcome.answer is not None, "a request that is accepted has an answer"
+    return outcome.answer
 
 
 def _new(request: OrderRequest) -> OrderNew:

@@ -8,10 +8,10 @@ from typing import Any
 
 from zenithd.authority.access import Access
 from zenithd.controllers.interface import Answer, Opened, Refusal
-from zenithd.controllers.trading.actions import Actions, MarketKnown
+from zenithd.controllers.trading.actions import Actions, Answered, MarketKnown
 from zenithd.controllers.trading.desk import TradingDesk
 from zenithd.controllers.trading.queries import Limits, OrderHistory, Queries
-from zenithd.controllers.trading.subscriptions import TradingSubscriptions
+from zenithd.controllers.trading.subscriptions import Owe, TradingSubscriptions
 from zenithd.wire import errors
 
 
@@ -28,10 +28,14 @@ class TradingController:
         limits: Limits,
         lists: MarketKnown,
         new_request_id: Callable[[], str],
+        answered: Answered,
+        owe: Owe,
     ) -> None:
-        actions = Actions(desk, lists, new_request_id)
+        actions = Actions(desk, lists, new_request_id, answered)
         queries = Queries(desk, history, limits)
-        self.open: Callable[[str, str | None, Access], Opened | Refusal] = TradingSubscriptions(desk).open
+        self.open: Callable[[str, str | None, Access], Opened | Refusal] = TradingSubscriptions(
+            desk, owe
+        ).open
         self._queries: Mapping[str, Callable[[Any, Access], Answer | Awaitable[Answer]]] = {
             **{
                 topic: partial(actions.submit, topic)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from zenithd.domain.market_data import FeedStatus
 from zenithd.oms.commands import Command, Outcome
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.state import OmsState
+
+T = TypeVar("T")
 
 
 class DeskClosed(Exception):
@@ -33,6 +37,18 @@ class TradingDesk(Protocol):
         """Of the Trading feed."""
         ...
 
+    def is_kept(self, account: Account) -> bool:
+        """Whether all that the state has of an account is kept: only then may it be told."""
+        ...
+
+    async def read(self, account: Account, take: Callable[[], T]) -> T:
+        """What `take` finds in the state when all that the state has of an account is kept.
+
+        Raises:
+            DeskClosed: the state is of no use now.
+        """
+        ...
+
     async def execute(self, command: Command) -> Outcome:
         """Carry out a command; returns once what came of it is kept.
 
@@ -42,5 +58,9 @@ class TradingDesk(Protocol):
         ...
 
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
-        """What would come of a request; nothing does."""
+        """What would come of a request; nothing does.
+
+        Raises:
+            DeskClosed: orders are not taken now.
+        """
         ...

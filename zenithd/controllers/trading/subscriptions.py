@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
 from zenithd.authority.access import Access
 from zenithd.controllers.interface import Opened, Refusal
 from zenithd.controllers.trading import records
 from zenithd.controllers.trading.desk import TradingDesk
-from zenithd.controllers.trading.visible import find_account, visible_accounts
+from zenithd.controllers.trading.visible import Entitlement, One, Visible, find_account, seen_by
+from zenithd.oms.model.accounts import Account
 from zenithd.wire import errors
 from zenithd.wire.errors import with_suffix
+
+Payloads = list[records.Payload]
 
 RECORDS: Mapping[str, records.Records] = {
     "Balances": records.balances,
@@ -21,42 +25,77 @@ RECORDS: Mapping[str, records.Records] = {
     "Transactions": records.transactions,
     "Audit": records.audit,
 }
-"""What of an account each topic begins with."""
+"""What of an account each topic begins with: a record that clears it comes first."""
+
+Owe = Callable[[str], None]
+"""Told of a topic whose snapshot lacks what is not kept yet: it must be delivered anew once that is kept."""
 
 
 class TradingSubscriptions:
     """Opens them. Whoever publishes gives a subscriber the records of the accounts in its entitlement."""
 
-    def __init__(self, desk: TradingDesk) -> None:
+    def __init__(self, desk: TradingDesk, owe: Owe) -> None:
         self._desk = desk
+        self._owe = owe
 
     def open(self, topic: str, argument: str | None, access: Access) -> Opened | Refusal:
         """Resolve a subscription."""
-        if topic in ("Accounts", "TradingAccounts"):
-            snapshot = self._accounts if topic == "Accounts" else self._trading_accounts
-            return Opened(topic, visible_accounts(self._desk, access), snapshot)
+        everything = seen_by(access)
+        if topic == "Accounts":
+            return Opened(topic, everything, self._accounts, taken_away=self._accounts_lost)
+        if topic == "TradingAccounts":
+            return Opened(topic, everything, self._trading_accounts)
         render = RECORDS.get(topic)
         if render is None:
             return Refusal((errors.OPERATION_UNKNOWN,))
         if argument is None:
-            return Opened(topic, visible_accounts(self._desk, access), self._snapshot(render))
+            lost = partial(self._lost, topic, everything)
+            return Opened(topic, everything, self._snapshot(topic, render), taken_away=lost)
         account = find_account(self._desk, argument, access)
         if account is None:
             return Refusal((with_suffix(errors.ACCOUNT_NOT_FOUND, argument),))
-        return Opened(f"{topic}!{account}", (account,), self._snapshot(render))
+        name = f"{topic}!{account}"
+        return Opened(name, One(account), self._snapshot(name, render))
 
-    def _snapshot(self, render: records.Records) -> Any:
+    def _snapshot(self, name: str, render: records.Records) -> Callable[[Hashable], list[Any]]:
         def snapshot(entitlement: Hashable) -> list[Any]:
-            assert isinstance(entitlement, tuple), "the entitlement that open() gave"
-            return [[record for account in entitlement for record in render(self._desk, account)]]
+            told: Payloads = []
+            for account in _entitled(entitlement).accounts(self._desk):
+                if self._desk.is_kept(account):
+                    told += render(self._desk, account)
+                else:
+                    told += render(records.NOTHING_KEPT, account)
+                    self._owe(name)
+            return [told]
 
         return snapshot
 
+    def _lost(self, topic: str, sees: Visible, held: Hashable) -> list[Any]:
+        """Clear what the subscriber was told of accounts that it does not see any more."""
+        lost = [each for each in _entitled(held).accounts(self._desk) if each not in sees]
+        return _data([each for account in lost for each in cleared(topic, account)])
+
     def _accounts(self, entitlement: Hashable) -> list[Any]:
-        assert isinstance(entitlement, tuple), "the entitlement that open() gave"
-        return [records.account_states(self._desk, entitlement)]
+        return [records.account_states(self._desk, _entitled(entitlement).accounts(self._desk))]
+
+    def _accounts_lost(self, held: Hashable) -> list[Any]:
+        """Their feed is impaired: no list of the protocol takes an account back from Accounts (1.5)."""
+        return _data([records.account_gone(each) for each in _entitled(held).accounts(self._desk)])
 
     def _trading_accounts(self, entitlement: Hashable) -> list[Any]:
-        assert isinstance(entitlement, tuple), "the entitlement that open() gave"
-        states = records.account_states(self._desk, entitlement)
+        states = records.account_states(self._desk, _entitled(entitlement).accounts(self._desk))
         return [[{"Operation": "Clear"}, *({"Operation": "Add", "Account": state} for state in states)]]
+
+
+def cleared(topic: str, account: Account) -> Payloads:
+    """What clears an account's records of a topic."""
+    return RECORDS[topic](records.NOTHING_KEPT, account)
+
+
+def _data(payloads: Payloads) -> list[Any]:
+    return [payloads] if payloads else []
+
+
+def _entitled(entitlement: Hashable) -> Entitlement:
+    assert isinstance(entitlement, Visible | One), "the entitlement that open() gave"
+    return entitlement

@@ -16,7 +16,14 @@ from typing import Any
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdate, OrderUpdateType
-from zenithd.oms.model.requests import ClientQueueReplace, OrderAmend
+from zenithd.oms.model.requests import (
+    ClientCashTransfer,
+    ClientQueueReplace,
+    OrderAmend,
+    OrderCancel,
+    OrderNew,
+    RequestBody,
+)
 from zenithd.oms.model.transactions import SettlementStatus, TransactionDetails
 from zenithd.oms.model.transforms import (
     AccountRename,
@@ -42,6 +49,7 @@ def _order_updated(update: u.OrderUpdated, state: Held) -> Reason:
     return (
         _moved(order, previous_account, state)
         or _order(order, before)
+        or _all_sound("Update.Values", update.update.values)
         or _said_again(order, update.update, before, state)
     )
 
@@ -113,7 +121,8 @@ def _order_traded(update: u.OrderTraded, state: Held) -> Reason:
     reason = _moved(order, update.update.previous_account, state) or _order(order, before) or _trade(trade)
     if reason is not None:
         return reason
-    reason = _said_again(order, update.update, before, state)
+    reason = _all_sound("Update.Values", update.update.values)
+    reason = reason or _said_again(order, update.update, before, state)
     if reason is not None:
         return reason
     known = state.booking(before, trade)
@@ -218,18 +227,27 @@ def _requested(update: u.Requested, state: Held) -> Reason:
         if state.request(request.account, body.request_id) is None:
             return f"Request.Body.RequestID: {body.request_id} is no active request"
         body = body.body
-    if isinstance(body, OrderAmend):
-        return (
-            _not_negative("Request.Quantity", body.quantity)
-            or (_not_negative("Request.Price", body.price) if body.price is not None else None)
-            or (
-                _not_negative("ReservePrice", update.reserve_price)
-                if update.reserve_price is not None
-                else None
-            )
-            or _all_sound("AdditionalFunds", update.additional_funds)
-        )
-    return None
+    return (
+        _numbers_of(body)
+        or _all_sound("Request.Values", request.values)
+        or (_not_negative("ReservePrice", update.reserve_price) if update.reserve_price is not None else None)
+        or _all_sound("AdditionalFunds", update.additional_funds)
+    )
+
+
+def _numbers_of(body: RequestBody) -> Reason:
+    match body:
+        case OrderNew() | OrderAmend():
+            reason = _not_negative("Request.Quantity", body.quantity)
+            if reason is None and body.price is not None:
+                reason = _not_negative("Request.Price", body.price)
+            return reason
+        case OrderCancel():
+            return _sound("Request.Quantity", body.quantity)
+        case ClientCashTransfer():
+            return _sound("Request.Value", body.value)
+        case _:
+            return None
 
 
 def _request_updated(update: u.RequestUpdated, state: Held) -> Reason:

@@ -23,6 +23,11 @@ def forget_if_alone(state: Held, account: Account, request_id: str, order_id: st
     """A request is over: it may be forgotten unless its order is held."""
     if order_id and state.order(account, order_id) is not None:
         return
+    linked = state.requests_of_order.get((account, order_id))
+    if linked is not None:
+        linked.pop((account, request_id), None)
+        if not linked:
+            del state.requests_of_order[account, order_id]
     _may_forget(state, account, request_id)
 
 

@@ -20,6 +20,12 @@ from zenithd.oms.words import (
     BEST,
     BROKERAGE_SCHEDULE,
     CONDITION,
+    CONDITION_DIRECTION,
+    CONDITION_LIMIT,
+    CONDITION_REFERENCE,
+    CONDITION_STOP,
+    CONDITION_TYPE,
+    CONDITION_VALUE,
     FLAGS,
     HIDDEN_QUANTITY,
     INSTRUCTIONS,
@@ -60,9 +66,6 @@ ALGORITHMS: Final = ("Market", "BestMarket")
 REFERENCES: Final = {word: word for word in ("Last", "BestBid", "BestAsk")}
 DIRECTIONS: Final = {word: word for word in ("None", "Up", "Down")}
 TRAILING_TYPES: Final = {word: word for word in ("Price", "Percent")}
-OPERATION: Final = "Operation"
-"""The code of what is not supported (4.E): conditions have none of their own."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,10 +89,11 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 def read_details(fields: Fields, flags: tuple[str, ...]) -> Details | None:
     """Read OrderDetails; None if something is wrong, which is noted."""
     style = fields.text("Style", "Style", required=True)
-    if style == "ManagedFund":
-        _check_fund(fields, flags)
     if style and style != "Market":
         fields.faults.invalid("Style")
+    if style == "ManagedFund":
+        _check_fund(fields, flags)
+        return None
     validity = _validity(fields)
     side = _side(fields)
     order_type, is_best = _order_type(fields)
@@ -154,6 +158,9 @@ def _properties(fields: Fields, validity: str, flags: tuple[str, ...]) -> dict[s
 
 def _check_fund(fields: Fields, flags: tuple[str, ...]) -> None:
     """Check the fields of a managed fund; that there are none to trade is said by `Style`."""
+    fields.text("Exchange", "Exchange", required=True)
+    fields.text("Code", "Symbol", required=True)
+    _side(fields)
     unit_type = fields.choice(
         "UnitType", {"Currency": True, "Units": False}, "UnitType", False, required=True
     )
@@ -178,20 +185,20 @@ def read_route(fields: Fields) -> dict[str, str]:
 
 def read_condition(fields: Fields) -> dict[str, str]:
     """Read a Condition: its name, and its fields as `Condition.<field>`, all as properties."""
-    name = fields.text("Name", OPERATION, required=True)
+    name = fields.text("Name", CONDITION, required=True)
     if name not in ("StopLoss", "TrailingStopLoss"):
         if name:
-            fields.faults.invalid(OPERATION)
+            fields.faults.invalid(CONDITION)
         return {}
     read = {
-        "Stop": _text(fields.number("Stop", OPERATION)),
-        "Reference": fields.choice("Reference", REFERENCES, OPERATION, ""),
-        "Direction": fields.choice("Direction", DIRECTIONS, OPERATION, ""),
+        "Stop": _text(fields.number("Stop", CONDITION_STOP)),
+        "Reference": fields.choice("Reference", REFERENCES, CONDITION_REFERENCE, ""),
+        "Direction": fields.choice("Direction", DIRECTIONS, CONDITION_DIRECTION, ""),
     }
     if name == "TrailingStopLoss":
-        read["Type"] = fields.choice("Type", TRAILING_TYPES, OPERATION, "", required=True)
-        read["Value"] = _text(fields.number("Value", OPERATION, required=True))
-        read["Limit"] = _text(fields.number("Limit", OPERATION, required=True))
+        read["Type"] = fields.choice("Type", TRAILING_TYPES, CONDITION_TYPE, "", required=True)
+        read["Value"] = _text(fields.number("Value", CONDITION_VALUE, required=True))
+        read["Limit"] = _text(fields.number("Limit", CONDITION_LIMIT, required=True))
     return {CONDITION: name} | {f"{CONDITION}.{field}": value for field, value in read.items() if value}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from zenithd.oms.lifecycle import ORDER_HELD, ORDER_QUEUED
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import (
@@ -21,6 +22,9 @@ from zenithd.wire.numbers import number
 from zenithd.wire.trading.details import condition_payload, details_payload, route_payload
 
 Payload = dict[str, Any]
+
+NOT_ROUTED: Final = frozenset({ORDER_QUEUED, ORDER_HELD})
+"""Statuses of orders that have not been given to a trading market, even if they name one."""
 
 DEPTH_ORDER_ID: Final = "DepthOrderID"
 """Property by which an exchange names an order as its depth does."""
@@ -49,7 +53,7 @@ def order_payload(order: OrderState) -> Payload:
         payload["ExternalID"] = order.external_id
     if depth := order.properties.get(DEPTH_ORDER_ID):
         payload["DepthOrderID"] = depth
-    if order.ex_destination:
+    if order.ex_destination and order.status not in NOT_ROUTED:
         payload["Exchange"] = order.exchange
         payload["TradingMarket"] = order.ex_destination
     if order.additional_funds:

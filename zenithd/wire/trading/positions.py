@@ -69,15 +69,15 @@ def balances_cleared(account: Account) -> Payload:
     return {"Account": str(account), "Type": "", "Currency": "", "Amount": 0}
 
 
-def holding_payload(position: AssetPosition) -> Payload:
-    """Holding."""
+def holding_payload(position: AssetPosition, currency: str) -> Payload:
+    """Holding. `currency`: of one that was never traded, so that its price has none."""
     return {
         "Exchange": position.exchange,
         "Code": position.code,
         "Account": str(position.account),
         "Style": "Market",
         "Cost": number(position.quantity * position.average_price),
-        "Currency": position.currency,
+        "Currency": position.currency or currency,
         "TotalQuantity": number(position.quantity),
         "TotalAvailable": number(position.available),
         "AveragePrice": number(position.average_price),

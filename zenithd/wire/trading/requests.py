@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from zenithd.domain.identifiers import market_of
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.refusals import Faults, Result
 from zenithd.wire.dates import InvalidDate, parse_date_time
@@ -83,7 +84,7 @@ def read_order_request(topic: str, data: Any) -> OrderRequest:
         details = None if inner is None else read_details(inner, flags)
         inner = fields.inner("Route", "Route", required=shape.route)
         route = {} if inner is None else read_route(inner)
-        inner = fields.inner("Condition", "Operation")
+        inner = fields.inner("Condition", "Condition")
         condition = {} if inner is None else read_condition(inner)
     destination = read_account(fields, "Destination", faults) if shape.destination else None
     authorise = fields.flag("Authorise", "Operation", required=True) if shape.authorise else False
@@ -101,6 +102,14 @@ def read_order_request(topic: str, data: Any) -> OrderRequest:
         authorise=authorise,
         reason=reason,
     )
+
+
+def order_market(request: OrderRequest) -> str:
+    """Code of the market whose symbol an order request names: that of the trading market, if it names one."""
+    trading_market = request.route.get("Market", "")
+    if trading_market:
+        return market_of(trading_market)
+    return "" if request.details is None else request.details.exchange
 
 
 def read_account(fields: Fields, name: str, faults: Faults) -> Account:
