@@ -121,6 +121,7 @@ class OrderDesk:
 
     Attributes:
         listeners: told after the commit, in this order.
+        was_read: set once what was kept has been read; before, the state says nothing.
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
         took: told how many seconds a command that came by `execute` took until it was kept.
@@ -135,6 +136,7 @@ class OrderDesk:
         settings: DeskSettings | None = None,
     ) -> None:
         self.listeners: list[Listener] = []
+        self.was_read = trio.Event()
         self.deliver: Callable[[Send | Inquire], None] = _lost
         self.settled: Callable[[], None] = _settled
         self.took: Callable[[float], None] = _uncounted
@@ -287,6 +289,7 @@ class OrderDesk:
             if applied % REPLAY_STEP == 0:
                 await trio.lowlevel.checkpoint()
         self._oms = oms
+        self.was_read.set()
         self._committing = False
         self.unkept = frozenset()
 
