@@ -151,7 +151,7 @@ def test_a_repeated_command_has_no_second_effect(read: Read, run: Run) -> None:
 
 
 def test_conditions_and_routes(read: Read) -> None:
-    order_id = placed(read, "XS:0004 sell 10 XS01.XSX --limit 0.50 --stop 0.60 --reference BestBid")
+    order_id = placed(read, "XS:0004 sell 10 XS01.XSX --limit 90 --stop 0.60 --reference BestBid")
     order = order_in(read("order list XS:0004"), order_id)
     assert order["Condition"] == {"Name": "StopLoss", "Stop": 0.6, "Reference": "BestBid"}
     trailing = placed(read, "XS:0004 sell 10 XS01.XSX --type Market --trail 20% --trail-limit 1%")
@@ -277,6 +277,13 @@ def test_watched_books_follow_what_is_told() -> None:
 def test_every_code_is_explained(code: str) -> None:
     assert explain(code) == f"{code}: {MEANINGS[code]}"
     assert explain(f"{code} 5") == f"{code} 5: {MEANINGS[code]}"
+
+
+def test_the_codes_of_the_stock_rules_are_explained() -> None:
+    rules = (ROOT / "zenithd" / "vetting" / "stock.vortex").read_text()
+    codes = re.findall(r"FAIL WITH \[?([\w.]+)", rules)
+    assert codes
+    assert set(codes) <= set(MEANINGS)
 
 
 def test_codes_of_rules_are_shown_as_they_are() -> None:
