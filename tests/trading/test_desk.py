@@ -75,7 +75,7 @@ async def test_what_was_kept_though_the_commit_failed_is_there_afterwards(autoju
         told: dict[str, list[Any]] = {}
         for message in reader.messages():
             told.setdefault(message["Topic"], []).extend(message["Data"])
-        assert [each["Feed"] for each in told["Accounts"] if each["ID"] == ACCOUNT][0] == "Impaired"
+        assert next(each["Feed"] for each in told["Accounts"] if each["ID"] == ACCOUNT) == "Impaired"
         assert [each["Feed"] for each in told["Accounts"] if each["ID"] == ACCOUNT][-1] == "Active"
         orders = told[f"Orders!{ACCOUNT}"]
         assert [each["O"] for each in orders][:2] == ["C", "A"]
