@@ -193,7 +193,6 @@ class Exchange:
         self.asked: list[ClientRequest] = []
         self.is_silent = False
         self._world = world
-        self._trades = 0
 
     async def run(self) -> None:
         while True:
@@ -244,7 +243,6 @@ class Exchange:
         assert order is not None
         executed = order.executed_quantity + quantity
         is_filled = executed >= order.quantity
-        self._trades += 1
         order = replace(
             order,
             executed_quantity=executed,
@@ -252,7 +250,7 @@ class Exchange:
             status="Filled" if is_filled else "PartialFill",
             is_completed=is_filled,
         )
-        trade = OrderTrade(trade_id=f"T{self._trades}", price=D(price), quantity=D(quantity))
+        trade = OrderTrade(trade_id=f"T{self.feed.last + 1}", price=D(price), quantity=D(quantity))
         await self.tell(
             OrderTraded(order=order, update=OrderUpdate(reason=OrderUpdateReason.TRADE), trade=trade)
         )
@@ -354,6 +352,7 @@ class World:
                     yield self
             else:
                 yield self
+            await trio.testing.wait_all_tasks_blocked()  # that the exchange has left is kept
             nursery.cancel_scope.cancel()
 
     @asynccontextmanager
