@@ -22,6 +22,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
   (`report`), `reloading`, `service_manager`: what operators touch.
 * `journaling`: the journal that the configuration asks for; `journal_feeds`: plugins' own feeds of it.
 * `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
+* `part_settings`: what each part needs of the configuration.
 * `app`: the composition root. `cli`: the commands.
 * `testing`: what plugin authors get for their tests. `recording`: zenithd's own recording format.
 """

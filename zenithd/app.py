@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +22,7 @@ import trio
 
 from zenithd import __version__
 from zenithd.accounts import load_accounts
-from zenithd.authentication import Authentication, AuthenticationSettings
+from zenithd.authentication import Authentication
 from zenithd.authority.access import Access
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
@@ -31,19 +32,27 @@ from zenithd.controllers.interface import Controller
 from zenithd.controllers.market import MarketController
 from zenithd.controllers.zenith import ZenithController
 from zenithd.daemon_file import DaemonFile, remove_daemon_file, write_daemon_file
-from zenithd.domain.identifiers import InstrumentId, MarketId
+from zenithd.domain.identifiers import InstrumentId
 from zenithd.garbage import SetAside
 from zenithd.history.schema import StoreRefused
-from zenithd.history.store import HISTORY_FILE, HistorySettings, HistoryStore
+from zenithd.history.store import HISTORY_FILE, HistoryStore
 from zenithd.journal import Journal, State
 from zenithd.journal import StoreRefused as JournalStoreRefused
 from zenithd.journal_feeds import PluginFeed, PluginFeeds
 from zenithd.journaling import open_journal
 from zenithd.logs import configure_logs, set_level
 from zenithd.markets.context import Host
-from zenithd.markets.directory import DelayedSettings, Markets, MarketSettings
+from zenithd.markets.directory import Markets
 from zenithd.metrics import Metrics
 from zenithd.open_files import connections_possible, file_limit, file_shortage
+from zenithd.part_settings import (
+    address_limits,
+    authentication_settings,
+    history_settings,
+    market_settings,
+    session_settings,
+    supervision_settings,
+)
 from zenithd.plugin.interfaces import Adapter, Clock
 from zenithd.plugin.loaded import Brought, PluginState, SourceStatus
 from zenithd.plugin.manager import PluginManager
@@ -58,12 +67,12 @@ from zenithd.server.listener import Listener
 from zenithd.server.services import Services
 from zenithd.server.tls import BadCertificate, Certificate, Tls, expiry_reason
 from zenithd.service_manager import of_this_process
-from zenithd.sessions.limits import AddressLimits, LimitSettings
+from zenithd.sessions.limits import AddressLimits
 from zenithd.sessions.rate import Rate
 from zenithd.sources import Sources
 from zenithd.state_lock import lock_state
 from zenithd.status import Status, Surroundings, describe_plugin
-from zenithd.supervisor import SupervisionSettings, supervise
+from zenithd.supervisor import supervise
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.trading.adapters import SUFFIX as ADAPTER
 from zenithd.trading.adapters import Adapters
@@ -75,7 +84,7 @@ from zenithd.wire.commands import Login
 from zenithd.wire.errors import SYMBOL_NOT_FOUND, with_suffix
 from zenithd.wire.scopes import TradingOverPlain, may_operate
 from zenithd.wire.session import Session
-from zenithd.wire.settings import SessionSettings, Transport
+from zenithd.wire.settings import Transport
 
 LISTEN_AFTER_SECONDS_MAX = 3.0
 """How long listening may wait for the sources to declare their markets. A connection's list of feeds is
@@ -115,28 +124,19 @@ class Daemon:
         self.metrics = Metrics()
         self.flusher = Flusher(config.fanout.slice_seconds, trio.current_time)
         self.bus = Bus(self.flusher)
-        self.history = HistoryStore(
-            self.state / HISTORY_FILE,
-            HistorySettings(
-                retention_days=config.history.retention_days, flush_seconds=config.history.flush_seconds
-            ),
-            clock.now,
-            log,
-        )
+        self.history = HistoryStore(self.state / HISTORY_FILE, history_settings(config), clock.now, log)
         self.history.on_failure = self.metrics.history_failures.inc
         self.history.on_lost = self.metrics.history_lost.inc
-        self.markets = Markets(_market_settings(config), self.bus, self.history, self.metrics, clock.now, log)
+        self.markets = Markets(market_settings(config), self.bus, self.history, self.metrics, clock.now, log)
         self.markets.on_unlisted = self._unlisted
-        self.address_limits = AddressLimits(_address_limits(config))
+        self.address_limits = AddressLimits(address_limits(config))
         self.authentication = Authentication(
             load_accounts(config, self.state),
             TokenSigner(load_key(self.state), config.authentication.token_lifetime_seconds),
             self.address_limits,
             clock,
             self.metrics,
-            AuthenticationSettings(
-                config.authentication.hashing_threads, config.plugin_host.call_seconds_max
-            ),
+            authentication_settings(config),
         )
         seconds = config.plugin_host.call_seconds_max
         self.http = httpx2.AsyncClient(timeout=seconds)
@@ -172,12 +172,14 @@ class Daemon:
             self.authentication,
             self.metrics,
         )
-        self._settings = self._session_settings()  # one for all sessions
+        self._settings = session_settings(self.services)  # one for all sessions
         self.tls = _make_tls(config)
         self.service_manager = of_this_process()
         self.offers = Offers(
             self._check_operator, __version__, lambda: self.config.plugin_host.call_seconds_max
         )
+        if self.trading is not None:
+            self.offers.offer("orders", self.trading.routes)
         host = Host(self.history, clock, self.http, self.offers, feeds, self.shared)
         self.sources = Sources(plugins, self.markets, self.metrics, host, self.state)
         self.status = Status(self.markets, self.bus, self.metrics, self._surroundings())
@@ -202,7 +204,7 @@ class Daemon:
             PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
             pass_all,
             self.clock.now,
-            random.SystemRandom(),
+            random.Random(secrets.randbits(256)),
         )
 
     def _report_adapter(self, brought: Brought[Adapter[Any]], status: SourceStatus) -> None:
@@ -234,17 +236,6 @@ class Daemon:
     def _make_session(self, codec: Codec, peer: Peer, login: Login | None, rate: Rate) -> Session:
         transport = Transport(secure=peer.secure, loopback=peer.is_loopback)
         return Session(codec, self._settings, transport, rate.admit, login, trio.current_time())
-
-    def _session_settings(self) -> SessionSettings:
-        services, limits = self.services, self.services.limits
-        return SessionSettings(
-            served=frozenset(services.controllers),
-            trading_over_plain=TradingOverPlain(services.config.server.trading_over_plain),
-            subscriptions_max=limits.subscriptions_per_connection_max,
-            requests_pending_max=limits.requests_pending_max,
-            action_timeout_seconds=limits.action_timeout_seconds,
-            subscription_timeout_seconds=limits.subscription_timeout_seconds,
-        )
 
     def _unlisted(self, instrument: InstrumentId) -> None:
         """End the subscriptions of an instrument that is gone."""
@@ -298,13 +289,13 @@ class Daemon:
         self.config = config
         self.look_around()
         self.services.use(config)
-        self.address_limits.use(_address_limits(config))
+        self.address_limits.use(address_limits(config))
         self.flusher.slice_seconds = config.fanout.slice_seconds
         set_level(config.logging.level)
         for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
-        self._settings = self._session_settings()
+        self._settings = session_settings(self.services)
         for connection in list(self.listener.connections):
             connection.configuration_changed(self._settings)
 
@@ -354,7 +345,7 @@ class Daemon:
                         supervisors.start_soon(
                             supervise,
                             source,
-                            _supervision(self.config),
+                            supervision_settings(self.config),
                             random.Random(source.name),
                             host,
                             name=f"supervisor of {source.name}",
@@ -518,45 +509,6 @@ def _make_journal(config: Config, metrics: Metrics) -> Journal:
         return open_journal(config, metrics)
     except JournalStoreRefused as error:
         raise config.error("journal.store", "a store that can be used", str(error)) from None
-
-
-def _market_settings(config: Config) -> MarketSettings:
-    return MarketSettings(
-        mixed=config.markets.mixed,
-        mixed_on_demand_max=config.markets.mixed_on_demand_max,
-        delayed=tuple(
-            DelayedSettings(MarketId(one.market), one.delay_seconds, one.fields == "asset")
-            for one in config.markets.delayed
-        ),
-        linger_seconds=config.markets.linger_seconds,
-        tape_trades_max=config.history.tape_trades_max,
-        inbound_events_max=config.plugin_host.inbound_events_max,
-        backpressure_seconds_max=config.plugin_host.backpressure_seconds_max,
-    )
-
-
-def _address_limits(config: Config) -> LimitSettings:
-    limits = config.limits
-    return LimitSettings(
-        connections_max=limits.connections_max,
-        connections_per_address_max=limits.connections_per_address_max,
-        connections_per_minute=limits.connections_per_minute,
-        logins_per_minute=limits.logins_per_minute,
-        failed_logins_per_minute=limits.failed_logins_per_minute,
-    )
-
-
-def _supervision(config: Config) -> SupervisionSettings:
-    host = config.plugin_host
-    return SupervisionSettings(
-        start_seconds_max=host.start_seconds_max,
-        silence_seconds_max=host.silence_seconds_max,
-        backoff_seconds_min=host.backoff_seconds_min,
-        backoff_seconds_max=host.backoff_seconds_max,
-        restarts_max=host.restarts_max,
-        restart_window_seconds=host.restart_window_seconds,
-        stop_seconds_max=config.server.shutdown_grace_seconds,
-    )
 
 
 def _address_text(listener: trio.SocketListener) -> str:

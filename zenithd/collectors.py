@@ -53,6 +53,7 @@ class JournalReading(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     conflicts: int
     waits: int
+    snapshots_refused: int
 
 
 class JournalCollector(Collector):
@@ -96,6 +97,11 @@ class JournalCollector(Collector):
                 reading.duplicates,
             ),
             ("zenithd_journal_waits", "Appends that waited for room in a commit.", reading.waits),
+            (
+                "zenithd_journal_snapshots_refused",
+                "States that were too large to be kept, so that the next start takes longer.",
+                reading.snapshots_refused,
+            ),
         )
         for name, documentation, value in counters:
             yield CounterMetricFamily(name, documentation, value=value)

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
+import structlog
 
 from zenithd.journal import (
     Appended,
     Damaged,
-    InvalidEntry,
     Journal,
     JournalRefuses,
     JournalUnreadable,
+    SnapshotTooLarge,
 )
-from zenithd.plugin.journal import Followed, FollowedRecord, JournalUnavailable, KeptState
+from zenithd.plugin.journal import (
+    Followed,
+    FollowedRecord,
+    JournalUnavailable,
+    KeptState,
+    StateTooLarge,
+)
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 KIND = "record"
 """Of every record: what is in it is the plugin's business."""
@@ -27,6 +36,10 @@ class PluginFeed:
         self._journal = journal
         self._name = name
         self._now = now
+
+    def keep_days(self, days: float) -> None:
+        """Let old records go."""
+        self._journal.keep_days(self._name, days)
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none."""
@@ -47,12 +60,22 @@ class PluginFeed:
         except (JournalUnreadable, Damaged) as error:
             raise JournalUnavailable(str(error)) from error
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         """Keep a derived state."""
-        encoded = msgspec.msgpack.encode((sequence, state))
+        journal = self._journal
+        size = sum(map(len, pieces))
+        state = b"".join((_state_head(sequence, size), *pieces))
         try:
-            await self._journal.put_snapshot(self._name, self._journal.head.position, self._now(), encoded)
-        except (JournalRefuses, InvalidEntry) as error:
+            await journal.put_snapshot(self._name, journal.head.position, self._now(), state)
+        except SnapshotTooLarge as error:
+            _log.error(
+                "a state is too large to be kept: the next start takes longer",
+                feed=self._name,
+                bytes=len(state),
+                hint="raise journal.snapshot_bytes_max",
+            )
+            raise StateTooLarge(str(error)) from error
+        except JournalRefuses as error:
             raise JournalUnavailable(str(error)) from error
 
     async def kept_state(self) -> KeptState | None:
@@ -64,6 +87,11 @@ class PluginFeed:
         if found is None:
             return None
         return KeptState(*msgspec.msgpack.decode(found.state, type=tuple[int, bytes]))
+
+
+def _state_head(sequence: int, size: int) -> bytes:
+    """Before a state of a size: together they are MessagePack of (sequence, state), with no copy made."""
+    return msgspec.msgpack.encode((sequence, None))[:-1] + b"\xc6" + size.to_bytes(4, "big")
 
 
 class PluginFeeds:

@@ -61,6 +61,7 @@ def journal_reading(journal: Journal) -> JournalReading:
         gaps=counted.gaps,
         conflicts=counted.conflicts,
         waits=counted.waits,
+        snapshots_refused=counted.snapshots_refused,
     )
 
 

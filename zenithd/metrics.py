@@ -212,7 +212,7 @@ def all_metrics() -> Metrics:
     metrics.watch_journal(
         lambda: JournalReading(
             state="closed", states=("closed",), position=0, records=0, commits=0, failures=0, refused=0,
-            duplicates=0, gaps=0, conflicts=0, waits=0,
+            duplicates=0, gaps=0, conflicts=0, waits=0, snapshots_refused=0,
         )
     )  # fmt: skip
     return metrics

@@ -2,7 +2,7 @@
 
 Read in this order: `model` (what a market is), `engine` (what may be done to it), `timetable`,
 `tick_ladder`, `translator` (what subscribers see), `design` and `exchange` (all of it together): the
-exchange. Then `listings`, `reference_price`, `participants`, `demonstration`: who trades on it. Then
+exchange. Then `listings`, `reference_price`, `participants`, `demonstration`, `seats`: who trades on it. Then
 `history`, `backfill`, `kept`: its past. `keeper` (one market and its feed of the journal), `floor` (all
 markets), `control` (REST for operators), `crowd`, `schedule` and `plugin` set it in motion. `oms` and
 `adapter` let the orders of clients in. All but `backfill`, `kept`, `keeper`, `floor`, `crowd`,

@@ -8,6 +8,7 @@ again is recognised. Asked what became of a request, it answers once everything 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
@@ -27,7 +28,7 @@ from zenithd.oms.model.requests import (
 )
 from zenithd.oms.streaming import ClientRequestResponse, FeedQuery, FeedResponse, order_id_of
 from zenithd.oms.supplying import Asked, Queried, Rewind
-from zenithd.plugin import Adapter, AdapterFeed
+from zenithd.plugin import Adapter, AdapterFeed, StateTooLarge
 from zenithd_prodigy.config import ProdigyConfig
 from zenithd_prodigy.engine.commands import AmendOrder, CancelOrder, PlaceOrder
 from zenithd_prodigy.engine.refusals import Reason, Refused
@@ -99,7 +100,8 @@ class _Session:
         """The newest request under way of each order."""
         self._advanced = trio.Event()
         self._following = trio.CancelScope()
-        self._rewound = False
+        self._known_until = 0
+        """What was kept up to here must be known again before anything is carried out."""
         self._checkpoint: tuple[int, bytes] | None = None
         self._checkpoint_sequence = reporter.told.sequence
 
@@ -117,51 +119,61 @@ class _Session:
                         await self._take(nursery, number, request)
                     case Queried(number, query):
                         nursery.start_soon(self._answer_query, number, query)
-                    case Rewind():
-                        self._rewound = True
-                        self._following.cancel()
+                    case Rewind(position):
+                        self._go_back(position)
 
     # Telling
 
     async def _follow(self) -> None:
-        """Tell what the records say, from where it was told on."""
+        """Tell what the records say, from where it was told on; begin again when told to."""
         while True:
             with trio.CancelScope() as self._following:
-                await self._tell()
-            # The order management system has lost more than waits to be sent: everything is made again.
-            assert self._rewound
-            self._rewound = False
-            self._context.log.warning("the feed is made again from the beginning", last=self._feed.last)
-            self._reporter = Reporter(OMS_ENTITY)
-            self._checkpoint, self._checkpoint_sequence = None, 0
+                await self._tell(self._reporter)
 
-    async def _tell(self) -> None:
-        told = self._reporter.told
+    def _go_back(self, position: int) -> None:
+        """The order management system has lost more than waits to be sent: all is made again."""
+        self._context.log.warning("the feed is made again from its beginning", position=position)
+        self._reporter = Reporter(OMS_ENTITY)
+        self._checkpoint, self._checkpoint_sequence = None, 0
+        self._known_until = self._context.journal_position
+        self._following.cancel()
+
+    async def _tell(self, reporter: Reporter) -> None:
+        told = reporter.told
         async for part in self._context.follow_journal(told.position):
             for record in part.records:
                 sequence = told.sequence
-                for update in self._reporter.apply(record.feed, record.sequence, record.body):
+                for update in reporter.apply(record.feed, record.sequence, record.body):
                     sequence += 1
-                    if sequence > self._feed.last:
-                        await self._feed.submit(update)
+                    await self._feed.submit(sequence, update)
             told.position = part.position
+            for each in reporter.missed:
+                self._context.log.warning("a changed trade is not told: its order is forgotten", trade=each)
+            reporter.missed.clear()
             self._advanced.set()
             self._advanced = trio.Event()
-            await self._keep()
+            await self._keep(reporter)
 
-    async def _keep(self) -> None:
+    async def _keep(self, reporter: Reporter) -> None:
         """Keep what is known once in a while; not before the feed is kept as far: it would begin too late."""
-        told = self._reporter.told
-        if self._checkpoint is None and told.sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES:
-            self._checkpoint = told.sequence, self._reporter.checkpoint()
+        sequence = reporter.told.sequence
+        if self._checkpoint is None and sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES:
+            state = b""
+            for state in reporter.checkpoint():  # noqa: B007  (the last one is all)
+                await trio.lowlevel.checkpoint()
+            self._checkpoint = sequence, state
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence
-            await self._notes.keep_state(sequence, state)
+            with contextlib.suppress(StateTooLarge):  # told where it is kept; the next start takes longer
+                await self._notes.keep_state(sequence, [state])
 
     async def _catch_up(self) -> None:
         """Return once everything that is kept now has been told."""
-        position = self._context.journal_position
+        await self._wait_known(self._context.journal_position)
+
+    async def _wait_known(self, position: int) -> None:
+        """Return once the records up to a position of the journal have been told."""
         while self._reporter.told.position < position:
             await self._advanced.wait()
 
@@ -186,6 +198,7 @@ class _Session:
 
     async def _take(self, nursery: trio.Nursery, number: int, request: ClientRequest) -> None:
         """Bring a request to its market: in the order in which requests come, for each order."""
+        await self._wait_known(self._known_until)
         name, order_id = request_text(request.account, request.request_id), order_id_of(request)
         again = self._under_way.get(name)
         if again is not None:

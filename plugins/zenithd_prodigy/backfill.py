@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -27,11 +27,21 @@ class _CompanyPast(msgspec.Struct, frozen=True):
 
 
 class Backfill:
-    """Makes and stores the simulated past of those instruments that `origins` names."""
+    """Makes and stores the simulated past of those instruments that `origins` names.
+
+    Attributes:
+        instruments: those.
+    """
 
     def __init__(
-        self, context: MarketSourceContext, zone: ZoneInfo, origins: Mapping[InstrumentId, PastOrigin]
+        self,
+        context: MarketSourceContext,
+        zone: ZoneInfo,
+        origins: Mapping[InstrumentId, PastOrigin],
+        last_day_stored: Set[InstrumentId] = frozenset(),
     ) -> None:
+        self.instruments = frozenset(origins)
+        self._last_day_stored = frozenset(last_day_stored)
         self._context = context
         self._ladder = TickLadder(TICK_TABLE, PRICE_SCALE)
         self._pasts = tuple(_company_pasts(zone, origins))
@@ -45,11 +55,12 @@ class Backfill:
             if len(each.past.dates) > 1
         }
 
-    async def last_day(self, instruments: Iterable[InstrumentId]) -> None:
-        """Store the day in which the past ends, for some of the instruments."""
-        chosen = set(instruments)
+    async def last_day(self) -> None:
+        """Store the day in which the past ends, where that was not done in an earlier run."""
         for each in self._pasts:
-            await self._store(each.past, each.past.today, [i for i in each.instruments if i in chosen])
+            left = [one for one in each.instruments if one not in self._last_day_stored]
+            if left:
+                await self._store(each.past, each.past.today, left)
 
     async def days_before(self) -> None:
         """Store the full days, the newest first: that is what people look at first."""

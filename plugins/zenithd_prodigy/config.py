@@ -86,9 +86,19 @@ class ProdigyConfig(PluginConfig, frozen=True, kw_only=True):
             ge=100,
             le=10_000_000,
             description="Commands of a market after which its state is kept, so that a restart need not "
-            "replay more; keeping it holds the loop for a microsecond and a half per order.",
+            "replay more; the market waits for a microsecond and a half per order meanwhile.",
         ),
     ] = 20_000
+    keep_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days for which the journal keeps what happened in the simulated markets, some 2 GB "
+            "a day at rate 1; 0 keeps everything. Trades and charts stay in the history. It has no effect "
+            "while the journal also holds what must stay, such as a market that an operator founded.",
+        ),
+    ] = 2.0
 
     def __post_init__(self) -> None:
         try:

@@ -21,6 +21,7 @@ from zenithd_prodigy.model.events import (
 )
 from zenithd_prodigy.participants import InstrumentFlow
 from zenithd_prodigy.schedule import Schedule
+from zenithd_prodigy.seats import Seat, taken
 
 EARLY_SECONDS = 0.02
 """Who is due so soon acts at once: two or three instruments to a waking-up, which costs more than they do."""
@@ -29,24 +30,21 @@ _OF_ORDERS = (OrderAmended, OrderClosed, OrderPlaced, OrderRested, Traded)
 
 
 class Crowd:
-    """The participants of all instruments of some markets.
-
-    Attributes:
-        flows: by instrument.
-    """
+    """The participants of all seats of some markets."""
 
     def __init__(
         self,
-        flows: Mapping[InstrumentId, InstrumentFlow],
+        seats: Mapping[InstrumentId, Seat],
         keepers: Mapping[InstrumentId, Keeper],
         rate: float,
         source: random.Random,
     ) -> None:
-        self.flows = flows
+        self._seats = seats
         self._keepers = keepers
         self._rate = rate
         self._random = source
-        self._flows_of = {id(flow.state): flow for flow in flows.values()}
+        self._flows = taken(seats, {seat: keeper.market.model for seat, keeper in keepers.items()})
+        self._flows_of = {id(flow.state): flow for flow in self._flows.values()}
         """By the symbol's state, which a flow keeps alive: codes change."""
         for keeper in set(keepers.values()):
             keeper.observers.append(partial(self._observe, keeper))
@@ -62,12 +60,14 @@ class Crowd:
     async def fill(self) -> None:
         """Place orders until every book has what the makers like."""
         async with trio.open_nursery() as nursery:
-            for instrument, flow in self.flows.items():
-                nursery.start_soon(self._enter, instrument, flow.fill())
+            for instrument, flow in self._flows.items():
+                nursery.start_soon(self._enter, instrument, flow, flow.fill())
 
     async def run(self) -> None:
-        """Act until cancelled, every instrument at its own pace."""
-        intervals = {instrument: flow.step_seconds / self._rate for instrument, flow in self.flows.items()}
+        """Act until cancelled, every seat at its own pace."""
+        if not self._seats:
+            await trio.sleep_forever()
+        intervals = {instrument: seat.step_seconds / self._rate for instrument, seat in self._seats.items()}
         schedule = Schedule(intervals, trio.current_time(), self._random)
         while True:
             await trio.sleep_until(schedule.next_due)
@@ -83,12 +83,30 @@ class Crowd:
 
     async def _steps(self, instrument: InstrumentId, count: int) -> None:
         for _ in range(count):
-            await self._enter(instrument, self.flows[instrument].step())
+            flow = self._flow(instrument)
+            if flow is not None:
+                await self._enter(instrument, flow, flow.step())
 
-    async def _enter(self, instrument: InstrumentId, commands: Iterator[object]) -> None:
-        keeper, flow = self._keepers[instrument], self.flows[instrument]
-        # Looked at before each decision: it may be unlisted (and listed anew since), or have another code.
-        while keeper.market.model.symbols.get(flow.symbol) is flow.state:
+    def _flow(self, instrument: InstrumentId) -> InstrumentFlow | None:
+        """The participants of a seat; others if its symbol is another now, none if it is not listed."""
+        flow = self._flows.get(instrument)
+        if flow is not None and flow.is_current:
+            return flow
+        if flow is not None:
+            del self._flows[instrument], self._flows_of[id(flow.state)]
+        model = self._keepers[instrument].market.model
+        symbol = self._seats[instrument].symbol(model)
+        if symbol is None:
+            return None
+        flow = self._flows[instrument] = self._seats[instrument].take(model, symbol)
+        self._flows_of[id(symbol)] = flow
+        return flow
+
+    async def _enter(
+        self, instrument: InstrumentId, flow: InstrumentFlow, commands: Iterator[object]
+    ) -> None:
+        keeper = self._keepers[instrument]
+        while flow.is_current:  # looked at before each decision: it may be unlisted, or have other prices
             command = next(commands, None)
             if command is None or isinstance(await keeper.execute(command), Refused):
                 return  # refused: the market is closed, say; they try again at their next turn

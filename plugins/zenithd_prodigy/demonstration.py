@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,7 +18,6 @@ from zenithd_prodigy.listings import (
     MARKET_MAKERS,
     OMS_BROKER,
     OMS_ENTITY,
-    PRICE_SCALE,
     SECOND_MARKET,
     SECOND_MARKET_COMPANIES,
     TICK_TABLE,
@@ -30,9 +28,7 @@ from zenithd_prodigy.listings import (
 from zenithd_prodigy.model.definitions import CLOSE_REFERENCE, Entity, MarketSettings, SymbolDefinition
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import SymbolState
-from zenithd_prodigy.participants import BUSY, PARTICIPANTS, QUIET, FlowStyle, InstrumentFlow
-from zenithd_prodigy.reference_price import FollowingPrice, ReferencePrice, WanderingPrice
-from zenithd_prodigy.tick_ladder import TickLadder
+from zenithd_prodigy.participants import BUSY, PARTICIPANTS, QUIET, FlowStyle
 from zenithd_prodigy.timetable.plan import round_the_clock
 from zenithd_prodigy.trading_day import NANOSECONDS, trading_date_at
 
@@ -91,9 +87,9 @@ def demonstration_markets(time_zone: str, *, second_market: bool) -> tuple[Demon
     return first, second
 
 
-def decorated(definition: MarketDefinition) -> MarketDefinition:
-    """What is said of a demonstration market beside what its model knows."""
-    if definition.id not in (FIRST_MARKET, SECOND_MARKET):
+def decorated(definition: MarketDefinition, origin: str) -> MarketDefinition:
+    """What is said of a demonstration market beside what its model knows, whatever its code is now."""
+    if origin not in (FIRST_MARKET, SECOND_MARKET):
         return definition
     shown = market_definition(definition.id, definition.name, definition.time_zone or "UTC")
     return msgspec.structs.replace(
@@ -161,42 +157,3 @@ def withdrawal(market: MarketId, symbols: Mapping[str, SymbolState]) -> Iterator
     for code, symbol in sorted(symbols.items()):
         for entity in sorted({order.party.entity for order in symbol.orders.values()} & PARTICIPANTS):
             yield c.BulkCancel(market=market, symbol=code, of=entity)
-
-
-def make_flows(
-    markets: Sequence[tuple[DemonstrationMarket, Mapping[str, SymbolState]]],
-    price: Callable[[InstrumentId], int],
-    seed: str,
-) -> dict[InstrumentId, InstrumentFlow]:
-    """Participants for every company that is listed.
-
-    Args:
-        markets: with their symbols, the leading market first.
-        price: where an instrument's price stands.
-        seed: start of all randomness.
-    """
-    flows: dict[InstrumentId, InstrumentFlow] = {}
-    leaders: dict[str, ReferencePrice] = {}
-    ladder = TickLadder(TICK_TABLE, PRICE_SCALE)
-    for market, symbols in markets:
-        for company, instrument in zip(market.companies, market.instruments, strict=True):
-            if company.code not in symbols:
-                continue
-            source = random.Random(f"{seed}/{instrument.id}")
-            reference: ReferencePrice
-            if company.code in leaders:
-                difference = FOLLOWER_DIFFERENCE_TICKS * ladder.size_at(company.price)
-                reference = FollowingPrice(leaders[company.code], difference, source)
-            else:
-                reference = WanderingPrice(company.price, price(instrument.id), source)
-                leaders[company.code] = reference
-            flows[instrument.id] = InstrumentFlow(
-                instrument.id,
-                symbols[company.code],
-                ladder,
-                market.style,
-                company.activity,
-                reference,
-                source,
-            )
-    return flows

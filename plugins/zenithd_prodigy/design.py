@@ -6,18 +6,18 @@ package with these parts and no change here. The standard parts are `model`, `en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeReported
+from zenithd.domain.events import MarketEvent, MarketStateChanged, TradeAmended, TradeReported
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd_prodigy.engine.engine import StandardEngine
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.model import events
 from zenithd_prodigy.model.model import StandardModel
-from zenithd_prodigy.translator import StandardTranslator
+from zenithd_prodigy.translator import EarlierTrade, StandardTranslator
 
 
 class DataModel(Protocol):
@@ -32,6 +32,10 @@ class DataModel(Protocol):
 
     def checkpoint(self) -> bytes:
         """The whole state."""
+        ...
+
+    def checkpoint_pieces(self) -> Iterator[bytes]:
+        """The same, piece by piece, each quickly made; the state must not change until the last one."""
         ...
 
     def digest(self) -> str:
@@ -78,8 +82,16 @@ class Translator(Protocol):
         """Trades of a symbol with higher ids, as far as they are kept, oldest first."""
         ...
 
-    def snapshot(self) -> list[MarketEvent]:
-        """The whole market."""
+    def changed_trades(self, code: str, up_to: int) -> tuple[list[TradeAmended], list[EarlierTrade]]:
+        """Trades of a symbol up to an id that were cancelled or corrected: of today, of earlier days."""
+        ...
+
+    def earlier_trades(self, events: Iterable[Any]) -> list[EarlierTrade]:
+        """What events changed of trades of earlier days, which no tape has any more."""
+        ...
+
+    def snapshot(self, *, with_trades: bool = False) -> list[MarketEvent]:
+        """The whole market; its trades of the day only where they are wanted."""
         ...
 
 

@@ -7,6 +7,7 @@ the market is made anew from what was kept (the error ends the source, which is 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,12 +16,12 @@ import trio
 
 from zenithd.domain.events import MarketEvent
 from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd.plugin import JournalFeed
+from zenithd.plugin import JournalFeed, StateTooLarge
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.exchange import Market
-from zenithd_prodigy.model.events import Event
-from zenithd_prodigy.translator import redefines
+from zenithd_prodigy.model.events import Event, MarketRemoved
+from zenithd_prodigy.translator import EarlierTrade, redefines
 
 NANOSECONDS = 1_000_000_000
 REPLAY_STEP = 64
@@ -42,6 +43,8 @@ class KeeperSettings(msgspec.Struct, frozen=True):
     """Carried out before they are committed together."""
     checkpoint_records: int = 20_000
     """Records after which the state is kept, so that a restart need not replay more."""
+    keep_days: float = 0.0
+    """Older records of markets that operators did not found may go; 0: all stay."""
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -55,7 +58,13 @@ class Declared(msgspec.Struct, frozen=True):
     """The whole market, where it has another code."""
 
 
-Told = list[MarketEvent] | Declared
+class Ended(msgspec.Struct, frozen=True):
+    """The market was removed; all that it listed was unlisted before."""
+
+    definition: MarketDefinition
+
+
+Told = list[MarketEvent] | Declared | Ended | EarlierTrade
 """What subscribers get, step by step."""
 
 
@@ -250,6 +259,7 @@ class Keeper:
             if bodies:
                 self._sequence = await self._feed.append(bodies)
             self._ahead = False
+            ended = any(isinstance(each, Ended) for each in told)
             if told:
                 await self._tell(told)
             for order, outcome in zip(orders, outcomes, strict=True):
@@ -257,7 +267,7 @@ class Keeper:
         finally:
             for order in orders:
                 order.done.set()
-        if self._sequence - self._kept_sequence >= self._settings.checkpoint_records:
+        if self._sequence - self._kept_sequence >= self._settings.checkpoint_records or ended:
             await self.keep()
 
     def _translate(self, events: list[Event], code_before: str, told: list[Told]) -> None:
@@ -265,17 +275,30 @@ class Keeper:
         if any(redefines(event) for event in events):
             declared = Declared(translator.definition(), translator.instruments())
             if declared.definition.id != code_before:
-                snapshot = translator.snapshot()
+                snapshot = translator.snapshot(with_trades=True)
                 declared = msgspec.structs.replace(declared, renamed_from=code_before, snapshot=snapshot)
             told.append(declared)
         if batch := translator.translate(events):
             told.append(batch)
+        told += translator.earlier_trades(events)
+        if any(isinstance(event, MarketRemoved) for event in events):
+            told.append(Ended(translator.definition()))
 
     async def keep(self) -> None:
-        """Keep the state, so that the next start is quick; not one that the records may not lead to."""
-        if self._sequence > self._kept_sequence and not self._ahead:
-            await self._feed.keep_state(self._sequence, self.market.state.checkpoint())
-            self._kept_sequence = self._sequence
+        """Keep the state, so that the next start is quick; not one that the records may not lead to.
+
+        Commands wait meanwhile, everything else does not. A state that is too large is not kept: the next
+        start replays more. That is said where it is refused, and tried again after as many records.
+        """
+        if self._sequence <= self._kept_sequence or self._ahead:
+            return
+        pieces = []
+        for piece in self.market.state.checkpoint_pieces():
+            pieces.append(piece)
+            await trio.lowlevel.checkpoint()
+        with contextlib.suppress(StateTooLarge):
+            await self._feed.keep_state(self._sequence, pieces)
+        self._kept_sequence = self._sequence
 
     async def _keep_time(self) -> None:
         """Have done what the timetable says, what was missed first."""

@@ -21,6 +21,8 @@ class Kept(msgspec.Struct):
     closes: dict[InstrumentId, int] = {}
     """Price of each instrument's last trade before that day."""
     unfinished: dict[InstrumentId, PastOrigin] = {}
+    last_day_stored: set[InstrumentId] = set()
+    """Those of `unfinished` whose last day, in which live trading goes on, is stored."""
 
 
 def load(directory: Path) -> Kept:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from itertools import islice
 
 import msgspec
 
-from zenithd.domain.identifiers import InstrumentId, split_instrument
-from zenithd.domain.market_data import Broker, Side
+from zenithd.domain.market_data import Broker, Side, TickStep, TickTable
 from zenithd_prodigy.engine.commands import AmendOrder, CancelOrder, OrderCommand, PlaceOrder
-from zenithd_prodigy.listings import AGENTS, MARKET_MAKERS
+from zenithd_prodigy.listings import AGENTS, MARKET_MAKERS, PRICE_SCALE
 from zenithd_prodigy.model.events import OrderAmended, OrderClosed, OrderPlaced, OrderRested, Traded
 from zenithd_prodigy.model.orders import CONTRA, OrderType, Party, Standing, TimeInForce
+from zenithd_prodigy.model.state import MarketState
 from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.reference_price import ReferencePrice
 from zenithd_prodigy.tick_ladder import TickLadder
@@ -28,6 +29,9 @@ USUAL_ORDER_VALUE = 4_000_000
 
 PARTICIPANTS = frozenset(broker.code for broker in MARKET_MAKERS + AGENTS)
 """The executing firms under which they trade."""
+
+PRICE_MAX = Decimal(1_000_000)
+"""Highest price of a symbol without a tick table of which participants think."""
 
 _ROUND_QUANTITIES = (1, 1, 2, 2, 2, 3, 4, 5, 5, 5, 6, 8, 10, 10, 12, 15, 20, 25)
 
@@ -115,19 +119,19 @@ class InstrumentFlow:
 
     def __init__(
         self,
-        instrument: InstrumentId,
+        market: MarketState,
         state: SymbolState,
-        ladder: TickLadder,
         style: FlowStyle,
         activity: float,
         reference: ReferencePrice,
         source: random.Random,
     ) -> None:
-        self.instrument = instrument
-        self.symbol, self._market = split_instrument(instrument)
         self.step_seconds = style.step_seconds / activity
         self.state = state
-        self._ladder = ladder
+        self._market = market
+        self._ladder = state.ladder or _plain_ladder(state.definition.price_scale)
+        self._symbol_ladder = state.ladder
+        self._unit = 10.0 ** (state.definition.price_scale - PRICE_SCALE)
         self._style = style
         self._take_seconds = style.take_seconds / activity
         self._reference = reference
@@ -135,6 +139,18 @@ class InstrumentFlow:
         self._quotes = {side: _Quotes(side, style.level_orders) for side in Side}
         self._taker_side = Side.BID
         self._seconds_to_take = self._take_seconds * source.random()
+
+    @property
+    def is_current(self) -> bool:
+        """False once the symbol is unlisted or has other price steps: other participants are needed."""
+        state = self.state
+        listed = self._market.symbols.get(state.definition.code)
+        return listed is state and state.ladder is self._symbol_ladder
+
+    @property
+    def _price(self) -> float:
+        """What they believe the share to be worth, in the symbol's scale."""
+        return self._reference.price * self._unit
 
     def observe(self, events: Iterable[OrderEvent]) -> None:
         """Learn what became of the own orders; those of others are passed over."""
@@ -178,7 +194,7 @@ class InstrumentFlow:
 
     def _top(self, side: Side) -> int:
         """Number of the best price at which makers want to stand now."""
-        centre = self._ladder.number_at(self._reference.price)
+        centre = self._ladder.number_at(self._price)
         if side is Side.BID:
             return math.floor(centre - self._style.half_spread_ticks)
         return math.ceil(centre + self._style.half_spread_ticks)
@@ -223,9 +239,9 @@ class InstrumentFlow:
         time_in_force = TimeInForce.DAY if source.random() < 0.7 else TimeInForce.GTC
         party = party_of(source.choice(MARKET_MAKERS if source.random() < 0.6 else AGENTS), source)
         return PlaceOrder(
-            market=self._market,
+            market=self._market.definition.code,
             entity=party.entity,
-            symbol=self.symbol,
+            symbol=self.state.definition.code,
             side=quotes.side,
             quantity=quantity,
             price=price,
@@ -235,14 +251,23 @@ class InstrumentFlow:
         )
 
     def _cancel(self, order: int) -> CancelOrder:
-        return CancelOrder(market=self._market, entity=self._owner(order), symbol=self.symbol, order=order)
+        return CancelOrder(
+            market=self._market.definition.code,
+            entity=self._owner(order),
+            symbol=self.state.definition.code,
+            order=order,
+        )
 
     def _reprice(self, quotes: _Quotes, order: int) -> OrderCommand:
         price = self._passive_price(quotes)
         if price == self.state.orders[order].price:
             return self._reduce(order)
         return AmendOrder(
-            market=self._market, entity=self._owner(order), symbol=self.symbol, order=order, price=price
+            market=self._market.definition.code,
+            entity=self._owner(order),
+            symbol=self.state.definition.code,
+            order=order,
+            price=price,
         )
 
     def _reduce(self, order: int) -> OrderCommand:
@@ -251,9 +276,9 @@ class InstrumentFlow:
             return self._cancel(order)
         less = self._random.randint(1, found.leaves // 2)
         return AmendOrder(
-            market=self._market,
+            market=self._market.definition.code,
             entity=self._owner(order),
-            symbol=self.symbol,
+            symbol=self.state.definition.code,
             order=order,
             quantity=found.quantity - less,
         )
@@ -281,9 +306,9 @@ class InstrumentFlow:
         is_market = source.random() < 0.3
         party = party_of(source.choice(AGENTS), source)
         return PlaceOrder(
-            market=self._market,
+            market=self._market.definition.code,
             entity=party.entity,
-            symbol=self.symbol,
+            symbol=self.state.definition.code,
             side=side,
             quantity=quantity,
             order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
@@ -297,11 +322,17 @@ class InstrumentFlow:
         bid, ask = self.state.best_price(Side.BID), self.state.best_price(Side.ASK)
         if bid is None or ask is None or ask <= bid:  # it may be crossed while orders are gathered
             return self._taker_side
-        leaning = (self._reference.price - (bid + ask) / 2) / (ask - bid)
+        leaning = (self._price - (bid + ask) / 2) / (ask - bid)
         mood = 0.12 if self._taker_side is Side.BID else -0.12
         buys = self._random.random() < 0.5 + mood + 0.3 * max(-1.0, min(1.0, leaning))
         self._taker_side = Side.BID if buys else Side.ASK
         return self._taker_side
+
+
+def _plain_ladder(price_scale: int) -> TickLadder:
+    """Every price of a scale, for a symbol without a tick table."""
+    size = Decimal(1).scaleb(-price_scale)
+    return TickLadder(TickTable("", (TickStep(Decimal(0), PRICE_MAX, size),)), price_scale)
 
 
 def plausible_quantity(price: int, source: random.Random) -> int:

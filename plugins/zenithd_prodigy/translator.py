@@ -7,7 +7,9 @@ auction is, in its indicative values. Who is behind an order is shown only if th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET
@@ -15,15 +17,29 @@ from msgspec import UNSET
 from zenithd.domain import events as public
 from zenithd.domain.identifiers import InstrumentId, MarketId, instrument_id
 from zenithd.domain.instrument import Instrument, MarketDefinition
-from zenithd.domain.market_data import Broker, TradeFlag
+from zenithd.domain.market_data import Affects, Broker, TradeFlag
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model.definitions import CLOSE_REFERENCE
 from zenithd_prodigy.model.orders import Order, Party, Standing, order_id_text
 from zenithd_prodigy.model.state import MarketState
 from zenithd_prodigy.model.statuses import TRADING_STATES, Status
 from zenithd_prodigy.model.symbol import SymbolState
+from zenithd_prodigy.trading_day import trading_date_at
 
 BOOK = Standing.BOOK
+
+AUCTION_CODE = "AU"
+"""Condition code of a trade without an aggressor: two gathered orders met at one price."""
+
+CORRECTED_CODE = "CO"
+"""Condition code of a trade that counts with another price or quantity than it was made with."""
+
+
+class EarlierTrade(msgspec.Struct, frozen=True):
+    """A trade of an earlier trading day as it counts now: no tape has it, only the history."""
+
+    trading_date: date
+    trade: public.TradeReported
 
 
 class StandardTranslator:
@@ -65,8 +81,12 @@ class StandardTranslator:
         """Everything listed, by code."""
         return [self._instrument(symbol) for _, symbol in sorted(self._model.symbols.items())]
 
-    def snapshot(self) -> list[public.MarketEvent]:
-        """The whole market as it is: for the start, and after it was declared again."""
+    def snapshot(self, *, with_trades: bool = False) -> list[public.MarketEvent]:
+        """The whole market as it is: for the start, and after it was declared under another code.
+
+        Args:
+            with_trades: also those of the day, as far as they are kept.
+        """
         model = self._model
         market = MarketId(model.definition.code)
         batch: list[public.MarketEvent] = []
@@ -75,13 +95,56 @@ class StandardTranslator:
         batch.append(self._market_state(model.status))
         for _, symbol in sorted(model.symbols.items()):
             self._symbol_snapshot(symbol, batch)
+            if with_trades:
+                batch += self.trades(symbol.definition.code, symbol.day_first_trade - 1)
         return batch
 
     def trades(self, code: str, after: int) -> list[public.TradeReported]:
         """The trades of a symbol that are still kept and have higher ids than `after`, oldest first."""
+        return [self._trade(trade) for trade in self._kept(code) if trade.trade_id > after]
+
+    def changed_trades(self, code: str, up_to: int) -> tuple[list[public.TradeAmended], list[EarlierTrade]]:
+        """The trades up to an id that were cancelled or corrected, as far as they are kept: of today, and
+        of earlier days. They are told again at a start, as nobody knows whether it was stored."""
+        symbol = self._model.symbols[code]
+        today: list[public.TradeAmended] = []
+        earlier: list[EarlierTrade] = []
+        for trade in self._kept(code):
+            if trade.trade_id > up_to or trade.status is e.TradeStatus.TRADED:
+                continue
+            if symbol.is_of_today(trade.trade_id):
+                today.append(public.TradeAmended(self._trade(trade)))
+            else:
+                earlier += self._earlier(trade)
+        return today, earlier
+
+    def earlier_trades(self, events: Iterable[e.Event]) -> list[EarlierTrade]:
+        """What events changed of trades that are not on today's tape: it is not in `translate`."""
+        return [
+            earlier
+            for event in events
+            if isinstance(event, e.TradeChanged) and not self._is_on_tape(event.trade)
+            for earlier in self._earlier(event.trade)
+        ]
+
+    def _kept(self, code: str) -> list[e.Traded]:
+        """The trades of a symbol that are kept, oldest first, under the code that it has now."""
         kept = self._model.symbols[code].trades
         found = {**kept.previous, **kept.current}
-        return [self._trade(found[trade_id]) for trade_id in sorted(found) if trade_id > after]
+        several = (found[trade_id] for trade_id in sorted(found))
+        return [t if t.symbol == code else msgspec.structs.replace(t, symbol=code) for t in several]
+
+    def _is_on_tape(self, trade: e.Traded) -> bool:
+        symbol = self._model.symbols.get(trade.symbol)
+        return symbol is not None and symbol.is_of_today(trade.trade_id)
+
+    def _earlier(self, trade: e.Traded) -> list[EarlierTrade]:
+        """Nothing for a trade of today that was made while its symbol had another code."""
+        model = self._model
+        day = trading_date_at(trade.time, ZoneInfo(model.definition.time_zone))
+        if model.trading_date is None or day >= model.trading_date:
+            return []
+        return [EarlierTrade(day, self._trade(trade))]
 
     def market_state(self) -> public.MarketStateChanged:
         """The status that the market and its board have now."""
@@ -126,7 +189,8 @@ class StandardTranslator:
     def _translate_market(self, event: e.Event, batch: list[public.MarketEvent]) -> None:
         match event:
             case e.TradeChanged():
-                batch.append(public.TradeAmended(self._trade(event.trade)))
+                if self._is_on_tape(event.trade):
+                    batch.append(public.TradeAmended(self._trade(event.trade)))
             case e.IndicativeChanged():
                 batch.append(self._indicative(event))
             case e.StatusChanged():
@@ -148,19 +212,23 @@ class StandardTranslator:
                 batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))
             case e.SymbolChanged():
                 self._symbol_changed(event, batch)
+            case e.MarketRemoved():
+                batch.append(self._market_state(self._model.status))
             case e.SymbolUnlisted():
                 batch.append(public.InstrumentUnlisted(self._id(event.symbol)))
             case _:
                 pass  # owners', operators' or the daemon's business; see `redefines`
 
     def _symbol_changed(self, event: e.SymbolChanged, batch: list[public.MarketEvent]) -> None:
-        """With another code it is another instrument to subscribers: it comes with its book."""
+        """With another code it is another instrument to subscribers: it comes with its book and its day."""
         renamed = event.definition.code != event.symbol
         if renamed:
             batch.append(public.InstrumentUnlisted(self._id(event.symbol)))
         batch.append(public.InstrumentListed(self._instrument_of(event.definition.code)))
         if renamed:
-            self._symbol_snapshot(self._model.symbols[event.definition.code], batch)
+            symbol = self._model.symbols[event.definition.code]
+            self._symbol_snapshot(symbol, batch)
+            batch += self.trades(event.definition.code, symbol.day_first_trade - 1)
 
     def _placed(self, event: e.OrderPlaced) -> public.OrderAdded:
         assert event.price is not None  # it stands in the book
@@ -237,6 +305,7 @@ class StandardTranslator:
     def _trade(self, trade: e.Traded) -> public.TradeReported:
         buy_broker, buy_reference = self._shown(trade.buy.party)
         sell_broker, sell_reference = self._shown(trade.sell.party)
+        cancelled = trade.status is e.TradeStatus.CANCELLED
         return public.TradeReported(
             self._id(trade.symbol),
             trade.trade_id,
@@ -244,7 +313,9 @@ class StandardTranslator:
             trade.quantity,
             trade.time,
             trade.aggressor,
-            flags=(TradeFlag.CANCEL,) if trade.status is e.TradeStatus.CANCELLED else (),
+            affects=Affects.NONE if cancelled else Affects.ALL,
+            flags=(TradeFlag.CANCEL,) if cancelled else (),
+            codes=_condition_codes(trade),
             buy_order_id=order_id_text(trade.buy.order),
             sell_order_id=order_id_text(trade.sell.order),
             buy_broker=buy_broker,
@@ -312,13 +383,19 @@ class StandardTranslator:
         return instrument_id(code, self._model.definition.code)
 
 
+def _condition_codes(trade: e.Traded) -> tuple[str, ...]:
+    if trade.aggressor is not None and trade.status is not e.TradeStatus.CORRECTED:
+        return ()
+    auction = () if trade.aggressor is not None else (AUCTION_CODE,)
+    return (*auction, CORRECTED_CODE) if trade.status is e.TradeStatus.CORRECTED else auction
+
+
 def redefines(event: e.Event) -> bool:
     """True for events after which the market has to be declared to the daemon again, with a snapshot."""
     return isinstance(
         event,
         e.MarketCreated
         | e.MarketChanged
-        | e.MarketRemoved
         | e.TickTableSet
         | e.TickTableRemoved
         | e.EntitySet

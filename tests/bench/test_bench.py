@@ -241,7 +241,7 @@ def test_journal_rows_of_both_stores(tmp_path: Path) -> None:
         assert 1 <= row.records_per_commit <= row.producers
         assert len(journal.cells(row)) == len(journal.COLUMNS)
     assert list(tmp_path.iterdir()) == []
-    decoded = msgspec.json.decode(msgspec.json.encode(journal.JournalReport(this_machine(), rows)))
+    decoded = msgspec.json.decode(msgspec.json.encode(journal.JournalReport(this_machine(), rows, [])))
     assert {
         "store",
         "producers",

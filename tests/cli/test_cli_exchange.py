@@ -145,7 +145,6 @@ def market(operate: Run) -> Iterator[str]:
         ("symbol limits AA.TST --low 10.001", "more decimals than the symbol has, or no number [Low]"),
         ("symbol cancel-trade AA.TST 5", "no such trade is remembered [Trade]"),
         ("symbol correct-trade AA.TST 5 --price 2", "no such trade is remembered [Trade]"),
-        ("symbol bulk-cancel AA.TST", "no such order is in the market [UnknownOrder]"),
     ],
 )
 def test_a_refusal_is_one_line_and_exit_code_1(operate: Run, market: str, line: str, message: str) -> None:
@@ -164,6 +163,7 @@ def test_a_refusal_is_one_line_and_exit_code_1(operate: Run, market: str, line: 
         ("market list --url http://127.0.0.1:1 --token x", "no daemon answers at http://127.0.0.1:1: "),
         ("market list --url http://127.0.0.1:1", "give the password of operator with --password"),
         ("market remove XSX", "XSX would be gone with all its orders; confirm with --yes"),
+        ("market show A/B", "'A/B' is no code or name; write letters, digits, - and _"),
         ("market change XSX", "say what is to change: --name, --currency, --time-zone or --set"),
         ("market change XSX --set self_trade=sometimes", "Invalid enum value 'sometimes'"),
         ("market create TST2 --set colour=red", "unknown field `colour`"),
@@ -187,6 +187,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(operate: Run, line: str, message:
     assert message in err
 
 
+def test_a_code_that_is_empty_is_a_mistake(operate: Run) -> None:
+    for line in (("market", "show", ""), ("market", "create", ""), ("market", "show", "..")):
+        code, out, err = operate(*line)
+        assert (code, out, err) == (
+            2,
+            "",
+            f"{line[-1]!r} is no code or name; write letters, digits, - and _\n",
+        )
+
+
 @pytest.mark.parametrize(
     ("line", "method", "path", "body"),
     [
@@ -198,7 +208,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(operate: Run, line: str, message:
         ("market rename XSX A&B", "POST", "/market/XSX/rename?newCode=A%26B", None),
         ("market remove XSX", "DELETE", "/market/XSX", None),
         ("market entity rename XSX A B", "POST", "/market/XSX/rename/entity/A?newCode=B", None),
-        ("symbol add A/B.XSX", "POST", "/market/XSX/symbol/A%2FB",
+        ("market start-day XSX 20261225", "POST", "/market/XSX/action/StartOfDay",
+         {"TradingDate": "2026-12-25"}),
+        ("market end-day XSX", "POST", "/market/XSX/action/EndOfDay", {}),
+        ("symbol add A%B.XSX", "POST", "/market/XSX/symbol/A%25B",
          {"Data": {"PriceScale": 2, "QuantityScale": 0}}),
         ("symbol unlist XS01.XSX", "DELETE", "/market/XSX/symbol/XS01", None),
         ("symbol status XS01.XSX --inherit", "POST", "/market/XSX/symbol/XS01/action/Status", {}),
@@ -270,6 +283,7 @@ def test_symbols_are_changed_renamed_and_unlisted(operate: Run, read: Read, mark
     assert operate("symbol", "reference", "BB.TST", "Auction", "--remove").code == 0
     assert operate("symbol", "reference", "BB.TST").out == "BB.TST has no reference prices.\n"
     assert operate("symbol", "limits", "BB.TST", "--low", "1").code == 0
+    assert "Price limits       from 1.00" in operate("symbol", "show", "BB.TST").out
     assert operate("symbol", "limits", "BB.TST", "--off").code == 0
     assert operate("symbol", "unlist", "BB.TST").out == "BB.TST: removed\n"
     assert "TST lists nothing" in operate("symbol", "list", market).out

@@ -42,7 +42,7 @@ def test_info(zenithd: Run, journal_file: Path) -> None:
     assert result.code == 0
     found = json.loads(result.out)
     assert found["store"] == "sqlite"
-    assert (found["position"], found["feeds"], found["snapshots"], found["version"]) == (6, 1, 3, 1)
+    assert (found["position"], found["feeds"], found["snapshots"], found["version"]) == (6, 1, 3, 2)
     assert found["date"] == "2026-11-18T11:06:42.000000001Z"
     assert found["bytes"] >= journal_file.stat().st_size
     assert "position" in zenithd("journal", "info").out
@@ -138,3 +138,56 @@ def test_a_database_must_be_named(zenithd: Run, folder: Path) -> None:
     assert "journal.url: expected the URL of a PostgreSQL database" in result.err
     (folder / "config.toml").write_text('[journal]\nstore = "postgresql"\nurl = "http://x"\n')
     assert 'expected a URL with postgresql, found "http://x"' in zenithd("journal", "info").err
+
+
+def test_prune(zenithd: Run, journal_file: Path) -> None:
+    refused = zenithd("journal", "prune", "--before", "5")
+    assert (refused.code, refused.out) == (2, "")
+    assert "nothing can be removed: no state is kept of orders" in refused.err
+
+    async def keep_state(position: int) -> None:
+        journal = open_journal(load("config.toml"), Metrics())
+        await journal.open()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.run)
+            await journal.put_snapshot("orders", position, DATE, b"state")
+            nursery.cancel_scope.cancel()
+
+    trio.run(keep_state, 4)
+    digest = json.loads(zenithd("journal", "digest", "--position", "4", "--json").out)["digest"]
+    dry = json.loads(zenithd("journal", "prune", "--before", "9", "--dry-run", "--json").out)
+    assert (dry["removed"], dry["position"], dry["digest"]) == (4, 4, digest)
+    assert (dry["dry_run"], dry["needed_by"]) == (True, "orders")
+    assert json.loads(zenithd("journal", "info", "--json").out)["pruned_up_to"] == 0
+    first = zenithd("journal", "prune", "--before", "2026-11-18T11:06:41")
+    assert first.out.startswith("Removed 2 records; the journal begins behind 2, digest ")
+    second = zenithd("journal", "prune", "--before", "9")
+    assert second.out == (
+        f"Removed 2 records; the journal begins behind 4, digest {digest}. Feed orders needs what follows:"
+        " its newest snapshot is there\n"
+    )
+    assert json.loads(zenithd("journal", "info", "--json").out)["pruned_up_to"] == 4
+    verified = zenithd("journal", "verify").out
+    assert verified.startswith("Intact: 2 records of 1 feeds, 3 snapshots; digest ")
+    assert verified.endswith("; 4 records before were pruned\n")
+    assert zenithd("journal", "digest", "--position", "4").out == f"{digest} 4\n"
+    assert len(zenithd("journal", "export").out.splitlines()) == 2
+    gone = zenithd("journal", "export", "--first", "1")
+    assert (gone.code, gone.out) == (2, "")
+    assert "records up to 4 were pruned" in gone.err
+
+
+def test_a_journal_in_use_is_not_pruned(zenithd: Run, journal_file: Path) -> None:
+    async def beside() -> Result:
+        journal = open_journal(load("config.toml"), Metrics())
+        await journal.open()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.run)
+            await journal.put_snapshot("orders", 6, DATE, b"state")
+            result = await trio.to_thread.run_sync(zenithd, "journal", "prune", "--before", "5")
+            nursery.cancel_scope.cancel()
+        return result
+
+    result = trio.run(beside)
+    assert result.code == 2
+    assert "in use by another zenithd" in result.err

@@ -111,7 +111,7 @@ def test_orders_from_the_click_to_the_exchange_and_over_a_crash(tmp_path: Path) 
         with daemon.client("ZenithMsgPack") as client:
             client.log_in()
             for topic, records in before.items():
-                assert query(client, topic) == records
+                assert query(client, topic) == records, topic
             again = place(client, "Bid", None, 10, RequestID="buy")
             assert (again["Result"], again["Order"]["ID"]) == ("Success", order["ID"])
             client.subscribe(f"Orders!{ACCOUNT}", "Trading")

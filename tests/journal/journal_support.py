@@ -15,6 +15,7 @@ from pysqlite3 import dbapi2
 
 from zenithd.bench.postgresql import Server
 from zenithd.journal import Journal, JournalSettings, Snapshot, StoreFault
+from zenithd.journal.anchor import Anchor
 from zenithd.journal.chain import Block
 from zenithd.journal.postgresql import PostgresqlReader, PostgresqlStore
 from zenithd.journal.record import Appended, Entry
@@ -132,8 +133,11 @@ class FaultStore:
         self.before_commit()
         self.inner.put_snapshot(snapshot, keep)
 
-    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot]) -> None:
-        self.inner.load(blocks, snapshots)
+    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot], anchor: Anchor) -> None:
+        self.inner.load(blocks, snapshots, anchor)
+
+    def forget(self, anchor: Anchor) -> None:
+        self.inner.forget(anchor)
 
     def prune(self, name: str, keep: int) -> int:
         return self.inner.prune(name, keep)

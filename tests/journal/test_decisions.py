@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zenithd.journal.anchor import FeedEnd, needs_entry
 from zenithd.journal.chain import INDEX_EVERY
-from zenithd.journal.index import FeedEnd, needs_entry
 from zenithd.journal.record import Conflict, Gap, InvalidEntry, check_name
 from zenithd.journal.sequencing import Accepted, Known, compare, decide
 from zenithd.journal.states import TRANSITIONS, Happening, State

@@ -241,7 +241,7 @@ async def test_a_newer_store_is_refused(place: Place) -> None:
     async with serving(place.store()) as journal:
         await fill(journal, [1])
     place.make_newer()
-    with pytest.raises(StoreRefused, match=r"newer zenithd \(version 99, this one knows 1\)"):
+    with pytest.raises(StoreRefused, match=r"newer zenithd \(version 99, this one knows 2\)"):
         await Journal(place.store()).open()
     with pytest.raises(StoreRefused, match="newer"):
         place.reader()

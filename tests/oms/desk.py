@@ -55,6 +55,8 @@ from zenithd.oms.model.updates import (
     OrderUpdated,
     OwnerDefined,
     RequestUpdated,
+    decode_updates,
+    encode_updates,
 )
 from zenithd.oms.oms import Oms
 from zenithd.oms.reference import MarketView, Symbol, Verdict, VettingCase
@@ -172,7 +174,7 @@ class Desk:
             for kept in outcome.kept:
                 self.oms.apply(kept)
             if outcome.kept:
-                self.log.append(outcome.kept)
+                self.log.append(tuple(decode_updates(encode_updates(list(outcome.kept)))))
             for each in outcome.sends:
                 if isinstance(each, Send):
                     self.sends.append(each)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oms.desk import FEED, XS1, XS2, D, Desk, accepted, amendment, new, refused, replace
+from tests.oms.desk import FEED, OPEN, XS1, XS2, D, Desk, X, accepted, amendment, new, refused, replace
 from zenithd.oms.commands import FeedAnswer
-from zenithd.oms.model.orders import OrderUpdate, Side
+from zenithd.oms.model.orders import OrderType, OrderUpdate, Side
 from zenithd.oms.model.orders import OrderUpdateReason as R
 from zenithd.oms.model.requests import (
     ClientRequest,
@@ -47,6 +47,25 @@ def test_a_smaller_amendment_frees_money_only_when_the_exchange_has_made_it() ->
     assert desk.trading() == D(9_850)
     desk.reported(order_id, R.REPLACE, request_id="A1", quantity=D(50))
     assert desk.trading() == D(9_925)
+
+
+def test_what_an_order_reserves_already_counts_for_its_amendment() -> None:
+    desk = Desk()
+    order_id = on_market(desk, quantity=D(6_000))
+    accepted(desk.amend(order_id, quantity=D(6_600)))
+    desk.reported(order_id, R.REPLACE, request_id="A1", quantity=D(6_600))
+    assert refused(desk.amend(order_id, "A2", quantity=D(6_700))).errors == ("TotalValue.Balance",)
+
+
+def test_a_carried_out_amendment_reserves_what_was_estimated_for_it() -> None:
+    desk = Desk()
+    order_id = on_market(desk, order_type=OrderType.MARKET, price=None)
+    assert desk.trading() == D(9_780)
+    desk.amend(order_id, quantity=D(200))
+    assert desk.trading() == D(9_560)
+    desk.listing.markets["XS01", X] = replace(OPEN, last_or_close=D(90))
+    desk.reported(order_id, R.REPLACE, request_id="A1", quantity=D(200))
+    assert desk.status("A1") is RequestStatus.COMPLETED and desk.trading() == D(9_560)
 
 
 def test_a_refused_amendment_leaves_the_order_and_its_reserve() -> None:

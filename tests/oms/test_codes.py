@@ -33,6 +33,7 @@ from zenithd.oms.model.requests import (
     ClientQueueUpdate,
     ClientRequest,
     ClientRequestUpdate,
+    OrderCancel,
     OrderMove,
     RequestStatus,
 )
@@ -111,6 +112,8 @@ PLACE: list[tuple[str, Result, dict[str, Any], Arrange]] = [
     ("Details", INVALID, {PROPERTIES: {"BrokerageSchedule": "none"}}, nothing),
     ("Details", INVALID, {"values": {"Own": NAN}}, nothing),
     ("Order", INVALID, {"request_id": "x" * 201}, nothing),
+    ("Details", INVALID, {"queue": ClientQueue(queue_id="Desk", expire_after=2**63)}, nothing),
+    ("Details", INVALID, {"queue": ClientQueue(queue_id="Desk", reason="x" * 201)}, nothing),
     ("Route", INCOMPLETE, {PROPERTIES: {"Algorithm": ""}, "ex_destination": ""}, nothing),
     ("Route.Algorithm", INVALID, {PROPERTIES: {"Algorithm": "FIX"}}, nothing),
     ("Route.Market", INCOMPLETE, {"ex_destination": ""}, nothing),
@@ -200,6 +203,15 @@ def on_market(desk: Desk) -> str:
 
 def amended(**changes: Any) -> Callable[[Desk], Any]:
     return lambda desk: desk.amend(on_market(desk), **changes)
+
+
+def cancelled(**changes: Any) -> Callable[[Desk], Any]:
+    def run(desk: Desk) -> Any:
+        named = {"order_id": on_market(desk), "code": "XS01", "exchange": "XSX", "side": Side.BUY}
+        body = OrderCancel(**{**named, "quantity": D(100), **changes})
+        return desk.submit(ClientRequest(request_id="C1", account=XS1, body=body))
+
+    return run
 
 
 def amended_twice(desk: Desk) -> Any:
@@ -298,6 +310,11 @@ OTHERWISE: list[tuple[str, Result, Callable[[Desk], Any]]] = [
     ("Symbol", INVALID, amended(code="XS02")),
     ("Exchange", INVALID, amended(exchange="ASX")),
     ("Side", INVALID, amended(side=Side.SELL)),
+    ("Symbol", INVALID, cancelled(code="XS02")),
+    ("Exchange", INVALID, cancelled(exchange="ASX")),
+    ("Side", INVALID, cancelled(side=Side.SELL)),
+    ("Order.Status", REJECTED, cancelled(quantity=D(99))),
+    ("Order.Status", REJECTED, cancelled(prev_request_id="other")),
     ("TotalQuantity.Executed", REJECTED, amended_below_fill),
     ("TotalValue.Balance", REJECTED, amended(quantity=D(100_000))),
     ("Account", INVALID, moved(XS1)),

@@ -373,48 +373,60 @@ def numbers(messages: list[FeedRequest]) -> list[int]:
 def test_updates_wait_until_the_hub_says_from_where() -> None:
     client = FeedClient(FEED, 3)
     client.open()
-    assert client.submit(update(4)) == []
+    assert client.submit(4, update(4)) == []
     assert client.received(OPENED) == []
-    assert client.submit(update(5)) == []
+    assert client.submit(5, update(5)) == []
     outputs = client.received(resume(3))
     assert outputs == [Resumed(3, None), Transmit(submission(4)), Transmit(submission(5))]
-    assert client.submit(update(6)) == [submission(6)]
+    assert client.submit(6, update(6)) == [submission(6)]
 
 
 def test_what_the_hub_has_is_numbered_and_not_sent() -> None:
     client = sending(last=3, at=5)
-    assert [client.submit(update(each)) for each in (4, 5, 6)] == [[], [], [submission(6)]]
+    assert [client.submit(each, update(each)) for each in (4, 5, 6)] == [[], [], [submission(6)]]
 
 
 def test_what_is_kept_is_forgotten_and_the_rest_sent_again() -> None:
     client = sending()
     for number in (1, 2, 3):
-        client.submit(update(number))
+        client.submit(number, update(number))
     assert client.received(bookmark(2)) == [Kept(2)]
     client.received(SUSPENDED)
-    assert client.submit(update(4)) == []
+    assert client.submit(4, update(4)) == []
     assert client.received(resume(2)) == [Resumed(2, None), Transmit(submission(3)), Transmit(submission(4))]
 
 
 def test_it_is_told_to_go_back_where_it_no_longer_has_what_is_missing() -> None:
     client = sending()
     for number in (1, 2, 3):
-        client.submit(update(number))
+        client.submit(number, update(number))
     client.received(bookmark(3))
     assert client.received(resume(1)) == [Resumed(1, None), Rewind(1)]
-    assert client.submit(update(2)) == [submission(2)]
+    assert client.submit(2, update(2)) == [submission(2)]
+
+
+def test_what_it_says_before_it_knows_that_it_must_go_back_is_dropped() -> None:
+    client = sending()
+    for number in (1, 2, 3):
+        client.submit(number, update(number))
+    client.received(bookmark(3))
+    client.received(resume(1))
+    assert client.submit(4, update(4)) == []
+    assert client.submit(2, update(2)) == [submission(2)]
+    with pytest.raises(LocalFeedError):
+        client.submit(4, update(4))
 
 
 def test_a_full_buffer_is_said_before_it_breaks() -> None:
     client = sending(buffer_max=2)
-    client.submit(update(1))
+    client.submit(1, update(1))
     assert client.has_room
-    client.submit(update(2))
+    client.submit(2, update(2))
     assert not client.has_room
     with pytest.raises(LocalFeedError):
-        client.submit(update(3))
+        client.submit(3, update(3))
     client.received(bookmark(1))
-    assert client.submit(update(3)) == [submission(3)]
+    assert client.submit(3, update(3)) == [submission(3)]
 
 
 def test_requests_and_queries_come_through() -> None:
@@ -433,7 +445,7 @@ def test_it_ends_when_the_hub_has_written_all() -> None:
     assert client.close() == [CLOSE]
     assert client.received(resume(0)) == []
     with pytest.raises(LocalFeedError):
-        client.submit(update(1))
+        client.submit(1, update(1))
     assert client.received(CLOSED) == [Ended()]
     assert client.state is Supply.CLOSED
 
@@ -517,9 +529,13 @@ class Line:
         self.taken: list[str] = []
         self.buffer_max = buffer_max
         self.made = 0
-        """Updates that the adapter's own records have made so far."""
+        """Updates that the adapter's records mean by now."""
+        self.at = 0
+        """The update that it has made last of them."""
+        self.rewinds: list[int] = []
+        """Told, and not looked at by the adapter."""
         self.connection = 0
-        self.client: FeedClient
+        self.client = FeedClient(FEED)
         self.up: list[FeedRequest] = []
         self.down: list[FeedEvent] = []
         self.connect(0)
@@ -528,19 +544,22 @@ class Line:
         """A new connection; the adapter remembers its updates up to a number and makes the rest again."""
         self.outputs(self.hub.lost(self.connection, 1))
         self.connection += 1
-        self.up, self.down = [], []
-        self.client = FeedClient(FEED, min(remembered, self.client_kept()), self.buffer_max)
+        self.up, self.down, self.rewinds = [], [], []
+        self.at = min(remembered, self.client.kept)
+        self.client = FeedClient(FEED, self.at, self.buffer_max)
         self.up += self.client.open()
-        self.make(0)
-
-    def client_kept(self) -> int:
-        return self.client.kept if hasattr(self, "client") else 0
 
     def make(self, count: int) -> None:
-        """The adapter's records make more updates; it submits what it can."""
+        """The adapter's records mean more updates; it submits what it can."""
         self.made += count
-        while self.client.last < self.made and self.client.has_room:
-            self.up += self.client.submit(update(self.client.last + 1))
+        while self.at < self.made and self.client.has_room:
+            self.at += 1
+            self.up += self.client.submit(self.at, update(self.at))
+
+    def rewind(self) -> None:
+        """The adapter looks at what it was told."""
+        if self.rewinds:
+            self.at = self.rewinds.pop(0)
 
     def outputs(self, outputs: list[HubOutput]) -> None:
         for output in outputs:
@@ -563,7 +582,8 @@ class Line:
             for output in self.client.received(self.down.pop(0)):
                 if isinstance(output, Transmit):
                     self.up.append(output.message)
-            self.make(0)
+                elif isinstance(output, Rewind):
+                    self.rewinds.append(output.position)
 
     def fall_back(self, kept: int) -> None:
         """The hub starts again, or a commit fails: it has only what is kept."""
@@ -575,12 +595,15 @@ class Line:
         self.outputs(self.hub.kept(min(max(sequence, self.hub.durable), self.hub.last), 1))
 
     def finish(self) -> None:
+        """Nothing fails any more."""
         self.outputs(self.hub.release())
-        while self.up or self.down:
-            self.step_up()
-            self.step_down()
-            if not self.up and not self.down:
-                self.keep(self.hub.last) if self.hub.durable < self.hub.last else None
+        while self.up or self.down or self.rewinds or self.at < self.made:
+            while self.up or self.down:
+                self.step_up()
+                self.step_down()
+            self.rewind()
+            self.keep(self.hub.last)
+            self.make(0)
 
 
 STEPS = st.lists(
@@ -591,6 +614,7 @@ STEPS = st.lists(
         st.tuples(st.just("keep"), st.integers(0, 60)),
         st.tuples(st.just("fall back"), st.integers(0, 60)),
         st.tuples(st.just("connect"), st.integers(0, 60)),
+        st.tuples(st.just("rewind"), st.just(0)),
         st.tuples(st.just("hold"), st.just(0)),
         st.tuples(st.just("release"), st.just(0)),
     ),
@@ -620,6 +644,8 @@ def test_whatever_fails_every_update_is_taken_once_and_in_order(
                 line.fall_back(amount)
             case "connect":
                 line.connect(amount)
+            case "rewind":
+                line.rewind()
             case "hold":
                 line.outputs(line.hub.hold())
             case "release":

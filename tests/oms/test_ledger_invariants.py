@@ -193,6 +193,11 @@ def test_nothing_is_kept_of_what_is_gone(random: Random, steps: int) -> None:
     active = {(account, name) for account, held in state.requests.items() for name in held}
     assert active == {(account, name) for account, held in state.digests.items() for name in held}
     assert {(account, name) for (account, _), found in state.amendments.items() for name in found} <= active
+    for (account, order_id), requests in state.requests_of_order.items():
+        assert requests
+        assert order_id in state.orders.get(account, ()) or set(requests) & active
+    for account, order_ids in state.removed.items():
+        assert not set(order_ids) & set(state.orders.get(account, ()))
     for account, names in state.forgettable.items():
         assert set(names) <= set(state.finished[account])
         assert len(names) <= 3

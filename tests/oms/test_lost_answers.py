@@ -10,7 +10,7 @@ from zenithd.oms.model.directory import ConnectionStatus, FeedDetails
 from zenithd.oms.model.orders import OrderUpdateReason as R
 from zenithd.oms.model.requests import ClientRequestUpdate, RequestStatus
 from zenithd.oms.model.updates import FeedRefused, RequestUpdated
-from zenithd.oms.rules import NANOSECONDS
+from zenithd.oms.rules import NANOSECONDS, OmsRules
 
 NEVER_RECEIVED = ClientRequestUpdate(request_id="P1", account=XS1, status=RequestStatus.PENDING)
 
@@ -68,13 +68,13 @@ def test_an_action_that_names_an_unknown_request_resolves_it() -> None:
     assert desk.status("P1") is RequestStatus.COMPLETED and desk.order(order_id).status == "OnMarket"
 
 
-def test_a_fill_resolves_an_unknown_order_whatever_request_it_names() -> None:
+def test_an_action_resolves_an_unknown_order_whatever_request_it_names() -> None:
     desk = Desk()
     order_id = desk.placed()
     desk.wait(31)
-    desk.fill(order_id, D(100), D("1.50"), "T1")
+    desk.reported(order_id, R.STATUS, request_id="another")
     assert desk.status("P1") is RequestStatus.COMPLETED
-    assert desk.order(order_id).is_completed and desk.trading() == D(9_850)
+    assert desk.order(order_id).status == "OnMarket" and desk.trading() == D(9_850)
 
 
 def test_a_late_answer_resolves_an_unknown_request() -> None:
@@ -197,3 +197,28 @@ def test_a_clock_that_goes_back_changes_nothing_that_was_decided() -> None:
     desk.reported(order_id)
     assert desk.state.time == desk.log[-1][-1].time > desk.now
     assert not desk.wait(0)
+
+
+@pytest.mark.parametrize("how", ["comes", "goes", "restart"])
+def test_very_many_requests_are_dealt_with_in_parts(how: str) -> None:
+    desk = Desk(OmsRules(together_max=3))
+    if how == "comes":
+        desk.away()
+    for number in range(10):
+        desk.placed(request_id=f"P{number}", quantity=D(10))
+    if how == "comes":
+        desk.wait(2)
+        desk.online()
+    elif how == "goes":
+        desk.away()
+    else:
+        desk.restart()
+        desk.do(Restarted())
+    wanted = RequestStatus.SUBMITTED if how == "comes" else RequestStatus.UNKNOWN
+    statuses = [desk.status(f"P{number}") for number in range(10)]
+    assert statuses.count(wanted) == 3
+    assert len(desk.oms.due(desk.now, 4)) == 4
+    while desk.wait(0):
+        pass
+    assert [desk.status(f"P{number}") for number in range(10)] == [wanted] * 10
+    assert len(desk.sends) == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oms.desk import XS1, D, Desk, X, Y, accepted, new, refused
+from tests.oms.desk import XS1, D, Desk, X, Y, accepted, amendment, new, refused
 from zenithd.oms.commands import Outcome, Prices
 from zenithd.oms.model.orders import Side
 from zenithd.oms.model.requests import (
@@ -13,6 +13,7 @@ from zenithd.oms.model.requests import (
     ClientQueueUpdate,
     ClientRequest,
     ClientRequestUpdate,
+    OrderAmend,
     OrderCancel,
     OrderNew,
     RequestStatus,
@@ -157,6 +158,22 @@ def test_a_queued_amendment_reserves_and_is_sent_when_released() -> None:
     assert len(desk.sends) == 1
     accepted(_released(desk, "A1"))
     assert desk.status("A1") is RequestStatus.SUBMITTED and len(desk.sends) == 2
+
+
+def test_a_queued_amendment_gets_another_body_and_reserves_for_that() -> None:
+    desk = Desk()
+    order_id = desk.placed()
+    desk.reported(order_id)
+    desk.verdict = lambda case: AUTH
+    desk.amend(order_id, quantity=D(200))
+    other = amendment(desk.order(order_id), quantity=D(150), price=D(2)).body
+    assert isinstance(other, OrderAmend)
+    replacing = ClientQueueReplace(request_id="A1", body=other)
+    accepted(desk.submit(ClientRequest(request_id="Q0", account=XS1, body=replacing)))
+    assert desk.trading() == D(9_700)
+    accepted(_released(desk, "A1"))
+    sent = desk.sends[-1].request.body
+    assert isinstance(sent, OrderAmend) and (sent.quantity, sent.price) == (150, 2)
 
 
 def test_an_order_that_is_over_takes_its_queued_amendment_with_it() -> None:

@@ -23,7 +23,7 @@ from tests.oms.oms_support import (
 )
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.events import OrderChanged, RequestChanged
-from zenithd.oms.model.orders import Side
+from zenithd.oms.model.orders import OrderUpdateType, Side
 from zenithd.oms.model.requests import (
     ClientAuthority,
     ClientCashTransfer,
@@ -245,6 +245,24 @@ def test_an_order_removed_while_open_releases_its_reserve() -> None:
     books.apply(updated(order()), updated(order(remove_after=0)))
     assert books.cash() == {}
     assert books.state.orders == {}
+
+
+def test_what_is_said_again_of_a_removed_order_is_no_news() -> None:
+    done = executed(order(), 100)
+    restated = OrderUpdateType.RESTATE
+    again = traded(done, 100, 10, said=restated)
+    expired = u.OrderExpired(account=A, order_id="o")
+    books = Books(traded(done, 100, 10), expired, limits=Limits(removed_orders=1))
+    assert check(again, books.state) == "Order.OrderID: o was removed"
+    said = updated(done)
+    said = replace(said, update=replace(said.update, type=restated))
+    assert check(said, books.state) == "Order.OrderID: o was removed"
+    assert check(updated(order()), books.state) is None
+    books.apply(updated(order(order_id="p")), updated(order(order_id="p", account=B), previous_account=A))
+    assert list(books.state.removed[A]) == ["p"]
+    books.apply(updated(order(order_id="p"), previous_account=B))
+    assert A not in books.state.removed
+    assert check(again, books.state) is None
 
 
 def test_the_newest_transactions_are_kept() -> None:

@@ -177,6 +177,15 @@ def test_a_currency_has_another_code() -> None:
     assert books.cash(currency="USD") == {"B": 1_005, "R": -2_000, "M": 8, "Loan": 7}
 
 
+def test_a_price_that_comes_back_has_the_new_currency() -> None:
+    sale = order(order_id="s", side=Side.SELL)
+    books = Books(traded(executed(order(), 100), 100, 10), traded(executed(sale, 100), 100, 12))
+    books.apply(by(CurrencyRename(transform_id="t", code="AUD", new_code="USD")))
+    books.apply(traded(replace(sale, currency="USD"), 0, 0, type=OrderTradeType.CANCEL))
+    held = books.state.holding(A, "XSX", "BHP")
+    assert (held.average_price, held.currency) == (10, "USD")
+
+
 NEW = Account(owner_id="YS", account_id="9")
 
 

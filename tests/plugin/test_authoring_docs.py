@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import zenithd.plugin
+from zenithd.oms.feeds import Seat
 from zenithd.plugin import VenueSource, hookspecs
 from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.validation import HOOKS
-from zenithd.testing import conformance
+from zenithd.testing import MemoryOms, adapter_conformance, conformance
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "plugin-authoring.md").read_text()
@@ -33,6 +34,20 @@ def test_docs_and_manager_know_no_other_hooks() -> None:
 
 def test_checks_stand_in_the_docs_in_order() -> None:
     assert re.findall(r"^\| `(C\d\d-[a-z-]+)` \|", TEXT, re.MULTILINE) == [str(c) for c in conformance.CHECKS]
+    checks = [str(check) for check in adapter_conformance.CHECKS]
+    assert re.findall(r"^\| `(F\d\d-[a-z-]+)` \|", TEXT, re.MULTILINE) == checks
+
+
+def test_the_places_of_a_feed_stand_in_their_picture() -> None:
+    picture = TEXT.split("## 10.")[1].split("```mermaid")[1].split("```")[0]
+    places = {seat.value for seat in Seat} - {Seat.NEW.value, Seat.CLOSED.value}
+    assert places == set(re.findall(r"\b[a-z]+(?= -->)|(?<=--> )[a-z]+", picture))
+
+
+def test_what_an_oms_can_be_made_to_do_stands_in_the_docs() -> None:
+    named = set(re.findall(r"`(\w+)\(", TEXT.split("## 10.")[1].split("## 11.")[0]))
+    assert {"cut", "restart", "fall_back", "held", "deaf", "losing_requests"} <= named
+    assert all(hasattr(MemoryOms, name) for name in ("cut", "restart", "fall_back", "held", "deaf"))
 
 
 @pytest.mark.parametrize("state", PluginState, ids=lambda state: state.value)

@@ -101,6 +101,16 @@ BROKEN: dict[str, tuple[str, str]] = {
         GOOD.replace("    async def run", "    Config = dict\n    async def run"),
         "Source.Config must be a class derived from PluginConfig",
     ),
+    "adapter_that_is_none": (
+        GOOD.replace("zenithd_market_sources", "zenithd_adapters"),
+        "hook zenithd_adapters returned Source, which is not a Adapter",
+    ),
+    "adapter_that_does_not_wait": (
+        GOOD.replace("MarketSource", "Adapter")
+        .replace("zenithd_market_sources", "zenithd_adapters")
+        .replace("async def", "def"),
+        "Source.run must be an async function",
+    ),
     "nothing": (HEAD, "brings nothing: it implements no hook"),
     "nothing_returned": (
         GOOD.replace("return [Source]", "return None"),
@@ -192,6 +202,13 @@ def test_kinds_of_later_versions_are_listed(write: Write) -> None:
     later = HEAD + "@hookimpl\ndef zenithd_order_routers():\n    return [dict]"
     (plugin,) = load(write("later", later)).plugins
     assert (plugin.state, plugin.kinds) == (PluginState.LOADED, (Kind.ORDER_ROUTER,))
+
+
+def test_adapters_are_brought(write: Write) -> None:
+    source = GOOD.replace("MarketSource", "Adapter").replace("zenithd_market_sources", "zenithd_adapters")
+    manager = load(write("orders", source))
+    (brought,) = manager.adapters()
+    assert (brought.name, brought.plugin.kinds) == ("orders", (Kind.ADAPTER,))
 
 
 def test_several_classes_have_names_of_their_own(write: Write) -> None:

@@ -66,6 +66,7 @@ ROUTES = (
         status=201,
         content=Done,
         refusals={409: "There is one already"},
+        refusal=Order,
     ),
     HttpRoute(method="GET", path="/market/fail", scope="Prodigy/Exchange", summary="Fails", handle=fail),
     HttpRoute(method="GET", path="/market/sleep", scope="Prodigy/Exchange", summary="Sleeps", handle=sleep),
@@ -111,7 +112,8 @@ async def test_a_request_reaches_its_route_with_everything_of_its_type() -> None
         (b'{"name": "a", "colour": 1}', None, "unknown field `colour`"),
         (b"{}", None, "missing required field `name`"),
         (b'{"name', None, "truncated"),
-        (b"", None, ""),
+        (b"", None, "it is missing"),
+        (b"[" * 100_000, None, "nested too deeply"),
     ],
 )
 async def test_a_wrong_body_is_told_with_its_field(body: bytes, field: str | None, expected: str) -> None:
@@ -167,6 +169,13 @@ async def test_the_documentation_has_every_route_and_its_types() -> None:
     assert {one["name"] for one in operation["parameters"]} == {"market", "dry"}
     assert set(operation["responses"]) == {"201", "400", "401", "403", "409"}
     assert document["components"]["schemas"]["Order"]["required"] == ["name"]
+
+    def told(status: str) -> list[str]:
+        schema = operation["responses"][status]["content"]["application/json"]["schema"]
+        return sorted(one["$ref"].rpartition("/")[2] for one in schema.get("oneOf", [schema]))
+
+    assert told("409") == ["Order", "Problem"]
+    assert told("400") == ["Problem"]
     assert page.headers["content-type"].startswith("text/html")
     assert "Make a market" in page.text
     assert "http://" not in page.text.replace("http://127.0.0.1", "")
@@ -185,3 +194,15 @@ async def test_routes_go_with_their_plugin_and_belong_to_one() -> None:
         offers.withdraw("prodigy")
         assert not offers.claims("/market/XSX")
         assert (await client.get("/market/XSX")).status_code == 404
+
+
+async def test_a_socket_is_not_opened_where_rest_is() -> None:
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    async with served() as (client, _):
+        answer = await client.get("/market/XSX", headers=upgrade)
+    assert answer.status_code == 403

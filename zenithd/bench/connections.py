@@ -9,9 +9,9 @@ from typing import NamedTuple
 from zenithd.bench import whole
 from zenithd.bench.fanout import cores
 from zenithd.bench.native import CannotMeasure
+from zenithd.bench.probe import BOOK, BOOK_ORDERS, PROBE
 from zenithd.bench.reader import Latency, Mode, Reader
 from zenithd.bench.senders import cpu_seconds
-from zenithd.bench.whole_daemon import BOOK, BOOK_ORDERS, PROBE
 
 SETTLE_SECONDS = 1.0
 PHASE_SECONDS = 4.0

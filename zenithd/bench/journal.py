@@ -25,6 +25,7 @@ import trio
 from pysqlite3 import dbapi2
 
 from zenithd.bench.postgresql import NoPostgresql, own_server
+from zenithd.bench.restart import RestartRow
 from zenithd.bench.rows import Machine
 from zenithd.journal import Journal
 from zenithd.journal.chain import Block
@@ -65,6 +66,7 @@ class JournalReport(msgspec.Struct):
 
     machine: Machine
     runs: list[JournalRow]
+    restarts: list[RestartRow]
 
 
 class Effort(NamedTuple):

@@ -22,8 +22,8 @@ import msgspec
 from zenithd.bench.fanout import cores
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.payloads import write_payloads
+from zenithd.bench.probe import PROBE, Played
 from zenithd.bench.reader import Client, Latency, Mode, Reader, Received, client_frame, upgrade_request
-from zenithd.bench.whole_daemon import PROBE, Played
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.wire.codec import Encoding, codecs
 

@@ -28,10 +28,10 @@ import trio
 
 from zenithd.app import Daemon
 from zenithd.bench.commands import lines, written
+from zenithd.bench.probe import BOOK, BOOK_ORDERS, PROBE, PROBE_MARKET, Played
 from zenithd.clock import SystemClock
 from zenithd.config import load
 from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported
-from zenithd.domain.identifiers import MarketId, instrument_id
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus, Side
 from zenithd.logs import configure_logs
@@ -39,31 +39,8 @@ from zenithd.plugin.interfaces import MarketSource, MarketSourceContext, PluginC
 from zenithd.plugin.loaded import Brought
 from zenithd.plugin_loading import load_plugins
 
-PROBE_MARKET = MarketId("PROBE")
-PROBE = instrument_id("PROBE", PROBE_MARKET)
-BOOK = instrument_id("BOOK", PROBE_MARKET)
-"""An instrument with a large book, for those who all want it at once."""
-BOOK_ORDERS = 2_000
 PROBE_SECONDS = 0.002
 """How often the probe trades."""
-
-
-class Played(msgspec.Struct):
-    """One run: from `go` until everything was written."""
-
-    updates: int
-    """Domain events published."""
-    cpu_seconds: float
-    """Of the process, all threads."""
-    writing_seconds: float
-    """Of these, in the slices that write to sockets."""
-    seconds: float
-    published: int
-    """Frames made."""
-    deliveries: int
-    writes: int
-    snapshots: int
-    """Snapshots rendered and encoded."""
 
 
 class Gate:

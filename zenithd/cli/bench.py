@@ -10,14 +10,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from zenithd.bench import connections, deflate, journal, matching_engines, runs, whole
+from zenithd.bench import connections, deflate, matching_engines, runs, whole
 from zenithd.bench import matching as matching_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
 from zenithd.bench.rows import COLUMNS, Report, Row, cells, this_machine
 from zenithd.cli.common import OperatorFault, examples, print_table
-from zenithd.journal import StoreFault, StoreRefused
 
 app = typer.Typer(
     help="Measure what the daemon can do on this machine. Needs Linux and a C compiler.", no_args_is_help=True
@@ -180,7 +179,7 @@ def compression() -> None:
     epilog=examples("zenithd bench journal --quick", "zenithd bench journal --json journal.json"),
 )
 def durable_appends(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; at most two minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; at most three minutes.")] = False,
     postgresql: Annotated[
         str,
         typer.Option(
@@ -202,22 +201,28 @@ def durable_appends(
     ] = None,
     json: JsonFileOption = None,
 ) -> None:
-    """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit."""
-    with _operator_faults():
+    """Durable appends of 1, 16 and 256 producers, beside a bare loop and a bare group commit; a restart."""
+    from zenithd.bench import journal, restart  # not needed by other verbs, which start faster without
+    from zenithd.journal import StoreFault, StoreRefused
+
+    with _operator_faults(StoreFault, StoreRefused):
         rows = list(
             journal.journal_rows(journal.QUICK if quick else journal.FULL, directory, postgresql, _say)
         )
+        restarts = [restart.restart_row(restart.QUICK if quick else restart.FULL, directory, _say)]
     if json is not None:
-        report = journal.JournalReport(this_machine(), rows)
+        report = journal.JournalReport(this_machine(), rows, restarts)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     print_table(journal.COLUMNS, map(journal.cells, rows), "nothing was measured")
+    print_table(restart.COLUMNS, map(restart.cells, restarts), "nothing was measured")
 
 
 @contextlib.contextmanager
-def _operator_faults() -> Iterator[None]:
+def _operator_faults(*others: type[Exception]) -> Iterator[None]:
+    faults: tuple[type[Exception], ...] = (CannotMeasure, *others)
     try:
         yield
-    except (CannotMeasure, StoreFault, StoreRefused) as error:
+    except faults as error:
         raise OperatorFault(f"zenithd bench: {error}") from None
 
 

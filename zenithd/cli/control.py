@@ -215,7 +215,14 @@ def login_of(config: Config | None, user: str, password: str, token: str) -> Log
 
 
 def path_of(*parts: str) -> str:
-    """A path of quoted parts."""
+    """A path of quoted parts.
+
+    Raises:
+        OperatorFault: one of them cannot be part of a path.
+    """
+    for part in parts:
+        if part in ("", ".", "..") or "/" in part:
+            raise OperatorFault(f"{part!r} is no code or name; write letters, digits, - and _")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 

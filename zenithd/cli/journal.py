@@ -26,6 +26,7 @@ from zenithd.cli.common import (
 )
 from zenithd.config import load
 from zenithd.journal import Damaged, Head, Record, StoreFault, StoreRefused, copying, reading
+from zenithd.journal.pruning import anchors, known_feeds, prunable
 from zenithd.journal.sqlite import SqliteReader
 from zenithd.journal.store import Reader
 from zenithd.journal.verification import verify as verify_all
@@ -137,7 +138,8 @@ def info(config: ConfigOption = DEFAULT_CONFIG, file: FileOption = None, json: J
             "version": about.version,
             "bytes": about.bytes,
             **_head_fields(reading.read_head(reader)),
-            "feeds": len(reader.feeds()),
+            "pruned_up_to": reader.anchor().head.position,
+            "feeds": len(known_feeds(reader)),
             "snapshots": len(reader.snapshots()),
         }
     _print(fields, json)
@@ -153,6 +155,7 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, file: FileOption = None, json:
                 total = 0 if last is None else last.first
                 with _progress("Verifying", total) as progress:
                     found = verify_all(reader, progress)
+                pruned = reader.anchor().head.position
         except Damaged as damage:
             if json:
                 print_json({"intact": False, "position": damage.position, "reason": damage.reason})
@@ -162,8 +165,9 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, file: FileOption = None, json:
         print_json(fields)
         return
     typer.echo(
-        f"Intact: {found.head.position:,} records of {len(found.feeds):,} feeds, {found.snapshots:,}"
+        f"Intact: {found.head.position - pruned:,} records of {len(found.feeds):,} feeds, {found.snapshots:,}"
         f" snapshots; digest {found.head.digest.hex()}"
+        + (f"; {pruned:,} records before were pruned" if pruned else "")
     )
 
 
@@ -193,7 +197,10 @@ def digest(
 def export(
     config: ConfigOption = DEFAULT_CONFIG,
     file: FileOption = None,
-    first: Annotated[int, typer.Option(help="First position.", min=1)] = 1,
+    first: Annotated[
+        int | None,
+        typer.Option(help="First position; by default the first that is there.", min=1, show_default=False),
+    ] = None,
     last: Annotated[int | None, typer.Option(help="Last position.", min=1, show_default=False)] = None,
     feed: Annotated[str, typer.Option(help="Only this feed.", show_default=False)] = "",
     since: Annotated[str, typer.Option(help="From this date on.", show_default=False)] = "",
@@ -206,6 +213,7 @@ def export(
     """Write records as lines of JSON, each checked; a body that is no text comes as base64."""
     with _opened(config, file) as reader, contextlib.ExitStack() as opened:
         end = reading.read_head(reader).position
+        first = reader.anchor().first if first is None else first
         last = end if last is None else min(last, end)
         if since:
             first = max(first, reading.position_at(reader, _parse_date("--since", since) - 1, end) + 1)
@@ -270,6 +278,68 @@ def snapshot(
         return
     rows = [(note.name, f"{note.position:,}", _date(note.date), f"{note.bytes:,}") for note in notes]
     print_table(("Name", "Position", "Date", "Bytes"), rows, "There are no snapshots.")
+
+
+@app.command(
+    epilog=examples(
+        "zenithd journal prune --before 2026-11-01 --dry-run", "zenithd journal prune --before 1000000"
+    )
+)
+def prune(
+    before: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE|POSITION",
+            help="The first record that stays: a date in UTC, or a position.",
+            show_default=False,
+        ),
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Remove old records, while no daemon runs; each is checked before it goes. Make a backup first.
+
+    Of every feed a snapshot at or behind what goes must be there. Whole blocks go, so a few records more
+    may stay. The space is used again; the file of SQLite does not become smaller.
+    """
+    configuration = load(config)
+    with _opened(config, None) as reader, contextlib.ExitStack() as opened:
+        last = reading.read_head(reader).position
+        if before.isdecimal():
+            wanted = int(before) - 1
+        else:
+            wanted = reading.position_at(reader, _parse_date("--before", before) - 1, last)
+        begin = reader.anchor().head
+        allowed = prunable(reader)
+        if allowed.without_state:
+            names = ", ".join(allowed.without_state[:5])
+            raise OperatorFault(
+                f"zenithd journal: nothing can be removed: no state is kept of {names}; without its records"
+                " it could not be made again"
+            )
+        until = min(wanted, allowed.position)
+        store = journal_store(configuration)
+        if not dry_run:
+            opened.callback(store.close)
+            store.open()
+        end = begin
+        with _progress("Pruning", max(until - begin.position, 0)) as progress:
+            for anchor in anchors(reader, until):
+                if not dry_run:
+                    store.forget(anchor)
+                end = anchor.head
+                progress(end.position - begin.position)
+    holder = allowed.holder if wanted > allowed.position else ""
+    removed = end.position - begin.position
+    if json:
+        print_json({"removed": removed, "dry_run": dry_run, "needed_by": holder or None, **_head_fields(end)})
+        return
+    typer.echo(
+        f"{'Would remove' if dry_run else 'Removed'} {removed:,} records; the journal begins behind"
+        f" {end.position:,}, digest {end.digest.hex()}"
+        + (f". Feed {holder} needs what follows: its newest snapshot is there" if holder else "")
+    )
 
 
 @app.command(epilog=examples("zenithd journal backup backups/today.journal"))

@@ -134,10 +134,7 @@ def change(
     settings: SettingOption = None,
 ) -> None:
     """Change what describes a market or how it trades; what is not named stays."""
-    merged = None
-    if settings:  # they are sent as a whole, so that those which are not named would become defaults
-        merged = _market(desk, market)["Config"]["Settings"] | parse_settings(settings)
-    config = without_gaps(TimeZone=time_zone, Settings=merged)
+    config = without_gaps(TimeZone=time_zone, Settings=parse_settings(settings or ()) or None)
     data = without_gaps(Name=name, Currency=currency)
     if not config and not data:
         raise OperatorFault("say what is to change: --name, --currency, --time-zone or --set")
@@ -157,6 +154,23 @@ def status(
     """Open or close a market or call an auction; its timetable goes on with its next phase."""
     body = {"Status": status.value}
     desk.change(f"Market {market}", Call("POST", path_of("market", market, "action", "Status"), body))
+
+
+@verb(app, "start-day", "zenithd market start-day TOY 2026-12-24")
+def start_day(
+    desk: Desk,
+    market: MarketArgument,
+    day: Annotated[str, typer.Argument(metavar="DATE", help="The trading date, such as 2026-12-24.")],
+) -> None:
+    """Begin a trading day by hand; one that was not ended ends before it."""
+    body = {"TradingDate": market_days.day_of(day, "", "").date}
+    desk.change(f"Market {market}", Call("POST", path_of("market", market, "action", "StartOfDay"), body))
+
+
+@verb(app, "end-day", "zenithd market end-day TOY")
+def end_day(desk: Desk, market: MarketArgument) -> None:
+    """End the trading day by hand: orders for the day expire, and dated ones whose date has come."""
+    desk.change(f"Market {market}", Call("POST", path_of("market", market, "action", "EndOfDay"), {}))
 
 
 @verb(

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, OperatorFault, examples
-from zenithd.cli.recorder import Recorder, record_sources
 from zenithd.cli.run import ListenOption, SetOption, listen_override, parse_settings, serve
 from zenithd.config import load
 from zenithd.domain.identifiers import InvalidIdentifier, MarketId, parse_market
@@ -23,6 +22,9 @@ from zenithd.plugin.loaded import PluginState
 from zenithd.plugin.manager import PluginManager
 from zenithd.plugin_loading import load_plugins
 from zenithd.recording import RecordingError, RecordingWriter
+
+if TYPE_CHECKING:
+    from zenithd.cli.recorder import Recorder
 
 if TYPE_CHECKING:
     from zenithd.app import StartInfo
@@ -60,6 +62,8 @@ def record(
     settings: SetOption = None,
 ) -> None:
     """Run the enabled market sources without serving anybody, and record what they publish."""
+    from zenithd.cli.recorder import Recorder, record_sources  # other verbs start faster without
+
     configuration = load(config, parse_settings(settings or ()))
     configure_logs(configuration.logging)
     markets = frozenset(_parse_market(text) for text in market or ())

@@ -14,6 +14,7 @@ from zenithd.cli.symbol_support import (
     MarketArgument,
     SymbolArgument,
     SymbolStatus,
+    limits_text,
     number_text,
     read_symbol,
     symbol_parts,
@@ -100,6 +101,7 @@ def show(desk: Desk, symbol: SymbolArgument) -> None:
         "Ask": state["BestAsk"],
         "Last": state["LastPrice"],
         "Reference prices": state["References"],
+        "Price limits": limits_text(state["PriceLimits"]),
     }
     desk.show(found, ("", ""), [[name, cell(value)] for name, value in facts.items()], empty="")
 

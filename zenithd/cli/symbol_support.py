@@ -54,6 +54,12 @@ def symbol_parts(symbol: str) -> tuple[str, str]:
     return market, code
 
 
+def limits_text(limits: Any) -> str:
+    """Between which prices orders are taken."""
+    ends = () if limits is None else ((limits["Low"], "from"), (limits["High"], "to"))
+    return " ".join(f"{word} {price}" for price, word in ends if price is not None)
+
+
 def number_text(option: str, text: str | None) -> str | None:
     """A number as it was written, which is exact; a binary fraction would not be.
 

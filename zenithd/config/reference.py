@@ -48,7 +48,7 @@ DEMONSTRATION = Config(
             password="operator",
             display_name="Demonstration operator",
             loopback_only=True,
-            scopes=("Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"),
+            scopes=("Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control", "OMS/Operator", "OMS/Alter"),
         ),
     },
     orders=OrderSettings(demonstration_accounts=10),

@@ -21,6 +21,8 @@ Scope = Literal[
     "Prodigy/Exchange",
     "Prodigy/Symbol",
     "Prodigy/Control",
+    "OMS/Operator",
+    "OMS/Alter",
 ]
 
 

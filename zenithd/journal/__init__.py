@@ -3,21 +3,28 @@
 A producer appends entries to a feed and is answered once they are on the disk. What is derived from the
 records can be derived again: read from a snapshot or from the start, it gives the same state.
 
-In reading order: `record` (what there is), `chain` (digests and blocks), `sequencing`, `index`, `states`, all
-pure; `store` (what a store does), `sqlite`, `postgresql`; `reading` (in steps); `writer` (one commit),
-`thread`, `streams` (reading for the daemon), `journal` (group commit); `replay`, `verification`, `copying`.
+In reading order: `record` (what there is), `chain` (digests and blocks), `anchor` (where it begins),
+`sequencing`, `index`, `states`, all pure; `store` (what a store does), `sqlite`, `postgresql`; `reading` (in
+steps), `pruning`; `writer` (one commit), `gathering`, `thread`, `streams` (reading for the daemon), `journal`
+(group commit); `replay`, `verification`, `copying`.
 """
 
 from __future__ import annotations
 
 from zenithd.journal.chain import Damaged, Head
-from zenithd.journal.journal import (
-    Journal,
-    JournalRefuses,
-    JournalSettings,
-    JournalStatistics,
+from zenithd.journal.gathering import JournalRefuses, JournalSettings, JournalStatistics
+from zenithd.journal.journal import Journal
+from zenithd.journal.record import (
+    Appended,
+    Conflict,
+    Entry,
+    Gap,
+    InvalidEntry,
+    Outcome,
+    Record,
+    Snapshot,
+    SnapshotTooLarge,
 )
-from zenithd.journal.record import Appended, Conflict, Entry, Gap, InvalidEntry, Outcome, Record, Snapshot
 from zenithd.journal.replay import Replayed, replay, restore, state_digest
 from zenithd.journal.states import State
 from zenithd.journal.store import StoreFault, StoreRefused
@@ -40,6 +47,7 @@ __all__ = [
     "Record",
     "Replayed",
     "Snapshot",
+    "SnapshotTooLarge",
     "State",
     "StoreFault",
     "StoreRefused",

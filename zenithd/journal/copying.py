@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zenithd.journal import chain
-from zenithd.journal.chain import Block, Damaged, Frames, Head, head_of
-from zenithd.journal.index import FeedEnd, index_block
+from zenithd.journal.chain import Block, Damaged, Frames, head_of
+from zenithd.journal.index import index_block
 from zenithd.journal.record import Snapshot
 from zenithd.journal.sqlite import SqliteStore, seal
 from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused, all_blocks
@@ -29,8 +29,8 @@ def checked_blocks(reader: Reader, progress: Progress) -> Iterator[Block]:
         StoreFault: they cannot be read.
         Damaged: a record is not what was written, or is missing.
     """
-    before = Head()
-    ends: dict[str, FeedEnd] = {}
+    anchor = reader.anchor()
+    before, ends = anchor.head, dict(anchor.ends)
     for blocks in all_blocks(reader):
         for first, sizes, payload in blocks:
             if first != before.position + 1:
@@ -97,7 +97,7 @@ def _fill(store: Store, reader: Reader, progress: Progress) -> None:
                 )
         finally:
             there.close()
-        store.load(checked_blocks(reader, progress), snapshots(reader))
+        store.load(checked_blocks(reader, progress), snapshots(reader), reader.anchor())
     finally:
         store.close()
 

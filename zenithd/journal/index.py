@@ -8,25 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
-from zenithd.journal.chain import INDEX_EVERY, Frames, IndexEntry, decode_unchained
+from zenithd.journal.anchor import Anchor, FeedEnd, needs_entry
+from zenithd.journal.chain import Frames, IndexEntry, decode_unchained
 from zenithd.journal.record import Record
 from zenithd.journal.store import StoredRow
-
-
-class FeedEnd(msgspec.Struct, frozen=True, gc=False):
-    """Where a feed ends."""
-
-    sequence: int = 0
-    """Of its last record."""
-    indexed: int | None = None
-    """Position of the block of its last index entry."""
-
-
-def needs_entry(end: FeedEnd, block: int) -> bool:
-    """True if a block with records of the feed is to be found through an entry of its own."""
-    return end.indexed is None or block - end.indexed >= INDEX_EVERY
 
 
 def index_block(records: Iterable[Record], ends: dict[str, FeedEnd]) -> Iterator[IndexEntry]:
@@ -42,12 +27,12 @@ def index_block(records: Iterable[Record], ends: dict[str, FeedEnd]) -> Iterator
                 yield IndexEntry(record.feed, record.sequence, first)
 
 
-def index_blocks(blocks: Iterable[StoredRow]) -> Iterator[IndexEntry]:
-    """The entries of a whole journal.
+def index_blocks(blocks: Iterable[StoredRow], anchor: Anchor = Anchor()) -> Iterator[IndexEntry]:  # noqa: B008
+    """The entries of a whole journal, or of what is left of one; the anchor's own are not among them.
 
     Raises:
         Damaged: a block cannot be read.
     """
-    ends: dict[str, FeedEnd] = {}
+    ends = dict(anchor.ends)
     for first, *frames in blocks:
         yield from index_block(decode_unchained(Frames(*frames), first), ends)

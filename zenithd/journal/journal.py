@@ -17,99 +17,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
-import msgspec
 import structlog
 import trio
 
 from zenithd.journal import reading
 from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.gathering import Gathering, JournalRefuses, JournalSettings, JournalStatistics
+from zenithd.journal.pruning import anchors, known_feeds, prunable
 from zenithd.journal.record import (
     Entry,
     InvalidEntry,
     Outcome,
     Snapshot,
+    SnapshotTooLarge,
     check_name,
 )
 from zenithd.journal.states import TRANSITIONS, Happening, State
 from zenithd.journal.store import Reader, Store, StoreFault, StoreRefused
-from zenithd.journal.streams import Streams
+from zenithd.journal.streams import JournalUnreadable, Streams
 from zenithd.journal.thread import Reply, StoreThread, Thread
 from zenithd.journal.writer import Append, Committed, Writer
+
+PRUNE_SECONDS = 600.0
+"""How often old records are looked for."""
+
+DAY_NANOSECONDS = 86_400_000_000_000
 
 CLOSE_SECONDS_MAX = 10.0
 """How long closing waits for the disk."""
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
-
-
-class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the journal works."""
-
-    commit_records_max: int = 4_096
-    """Most records of one commit, and so of one append."""
-    commit_bytes_max: int = 4_194_304
-    """Most bytes of bodies of one commit, and so of one append."""
-    commit_seconds_max: float = 30.0
-    """A commit that lasts longer counts as failed."""
-    retry_seconds: float = 1.0
-    """Between attempts to open a store that failed."""
-    snapshots_kept: int = 3
-    """Of each name."""
-    snapshot_bytes_max: int = 268_435_456
-    """Most bytes of a snapshot's state."""
-
-
-class JournalRefuses(Exception):
-    """Nothing was acknowledged. The text says why; `may_be_written` whether it can be there all the same.
-
-    Blame: the disk, the server or the operator. Nobody may act on such an append as if it were written.
-    """
-
-    def __init__(self, reason: str, *, may_be_written: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.may_be_written = may_be_written
-
-
-class JournalStatistics(msgspec.Struct):
-    """Plain counters, for whoever looks."""
-
-    records: int = 0
-    """Appended since the start."""
-    commits: int = 0
-    duplicates: int = 0
-    gaps: int = 0
-    conflicts: int = 0
-    refused: int = 0
-    """Appends that the store was at fault of."""
-    failures: int = 0
-    """Commits and attempts to open that failed."""
-    waits: int = 0
-    """Appends that waited for room."""
-
-
-class _Gathering:
-    """What will be the next commit."""
-
-    __slots__ = ("appends", "bytes", "may_be_written", "reason", "records", "taken")
-
-    def __init__(self) -> None:
-        self.appends: list[Append] = []
-        self.records = 0
-        self.bytes = 0
-        self.taken = trio.Event()
-        """No more can be added."""
-        self.reason = ""
-        """Why nothing of it is acknowledged."""
-        self.may_be_written = False
-
-    def wake(self) -> None:
-        """Let all producers go on, in one go: what an event for each would do takes a third longer."""
-        for append in self.appends:
-            task, append.task = append.task, None
-            if task is not None:
-                trio.lowlevel.reschedule(task)
 
 
 class Journal(Streams):
@@ -136,8 +75,8 @@ class Journal(Streams):
         self._store = store
         self._thread: Thread = thread or StoreThread("journal")
         self._writer: Writer | None = None
-        self._gathering = _Gathering()
-        self._under_way: _Gathering | None = None
+        self._gathering = Gathering()
+        self._under_way: Gathering | None = None
         self._commit_reply: Reply[Committed] | None = None
         self._began = 0.0
         """When the commit that is under way began, in trio's time."""
@@ -146,6 +85,8 @@ class Journal(Streams):
         self._queue = trio.StrictFIFOLock()
         self._queued = 0
         self._names: set[str] = set()
+        self._keep_days: dict[str, float] = {}
+        self._pruned = Head()
 
     # Life
 
@@ -195,6 +136,7 @@ class Journal(Streams):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
+                nursery.start_soon(self._forget_old)
                 await self._work()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS_MAX):
@@ -254,7 +196,7 @@ class Journal(Streams):
         self._changed.set()
         self._changed = trio.Event()
         if self.state is not State.SERVING:
-            gathering, self._gathering = self._gathering, _Gathering()
+            gathering, self._gathering = self._gathering, Gathering()
             gathering.taken.set()
             self._refuse(gathering)
             self._wake.set()
@@ -273,7 +215,7 @@ class Journal(Streams):
         if self.state is not State.CLOSED:
             self._happens(Happening.FOUND_DAMAGE, str(damage))
 
-    def _refuse(self, gathered: _Gathering) -> None:
+    def _refuse(self, gathered: Gathering) -> None:
         gathered.reason = self.reason
         gathered.wake()
 
@@ -361,7 +303,7 @@ class Journal(Streams):
             self._names.add(name)
 
     def _commit(self) -> None:
-        gathered, self._gathering = self._gathering, _Gathering()
+        gathered, self._gathering = self._gathering, Gathering()
         gathered.taken.set()
         gathered.may_be_written = True
         writer = self._writer
@@ -418,14 +360,18 @@ class Journal(Streams):
         """Keep a state made of all records up to a position; older ones beyond `snapshots_kept` go.
 
         Raises:
-            InvalidEntry: no such name, position or size is possible.
+            InvalidEntry: no such name or position is possible.
+            SnapshotTooLarge: the state has more bytes than `snapshot_bytes_max`.
             JournalRefuses: it may be kept or not.
         """
         check_name("snapshot", name)
         if not 0 <= position <= self.head.position:
             raise InvalidEntry(f"position: expected from 0 to {self.head.position}, found {position}")
         if len(state) > self.settings.snapshot_bytes_max:
-            raise InvalidEntry(f"state: expected at most {self.settings.snapshot_bytes_max} bytes")
+            self.statistics.snapshots_refused += 1
+            raise SnapshotTooLarge(
+                f"state: expected at most {self.settings.snapshot_bytes_max} bytes, found {len(state)}"
+            )
         if self.state is not State.SERVING:
             raise JournalRefuses(self.reason, may_be_written=False)
         keep = self.settings.snapshots_kept
@@ -442,6 +388,61 @@ class Journal(Streams):
             is_fault = isinstance(error, StoreFault)
             self._happens(Happening.FAILED if is_fault else Happening.FOUND_DAMAGE, str(error))
             raise JournalRefuses(str(error), may_be_written=True) from error
+
+    async def prune(self, until: int) -> Head:
+        """Forget records up to a position, as far as nobody needs them; returns the anchor's head.
+
+        A step of some thousand records at a time, so that commits get their turn.
+
+        Raises:
+            JournalRefuses: some may be forgotten and others not.
+        """
+        while True:
+            if self.state is not State.SERVING:
+                raise JournalRefuses(self.reason, may_be_written=False)
+            limit = min(until, self.needed - 1)
+            try:
+                head, more = await self._thread.start(partial(self._forget_step, limit)).wait()
+            except (StoreFault, Damaged) as error:
+                is_fault = isinstance(error, StoreFault)
+                self._happens(Happening.FAILED if is_fault else Happening.FOUND_DAMAGE, str(error))
+                raise JournalRefuses(str(error), may_be_written=True) from error
+            if not more:
+                return head
+
+    def _forget_step(self, until: int) -> tuple[Head, bool]:
+        """In the store's thread: the anchor's head, and whether it has moved."""
+        if self._writer is None:
+            raise StoreFault("the store is closed")
+        reader = self._writer.reader
+        anchor = next(anchors(reader, min(until, prunable(reader).position)), None)
+        if anchor is None:
+            return reader.anchor().head, False
+        self._store.forget(anchor)
+        return anchor.head, True
+
+    def keep_days(self, feed: str, days: float) -> None:
+        """Let records of a feed go that are older, once a state has been made of them and kept.
+
+        As the chain is one, a record goes only when all before it may go too: while a single feed of the
+        journal is not named here, everything stays.
+        """
+        self._keep_days[feed] = days
+
+    async def _forget_old(self) -> None:
+        while True:
+            await trio.sleep(PRUNE_SECONDS)
+            try:
+                feeds = await self._read(known_feeds)
+                if not self._keep_days or not feeds <= self._keep_days.keys():
+                    continue
+                age = int(max(self._keep_days[feed] for feed in feeds) * DAY_NANOSECONDS) if feeds else 0
+                before = self._pruned
+                self._pruned = await self.prune(await self.position_at(self.head.date - age))
+            except (JournalRefuses, JournalUnreadable):
+                continue  # the state says so; it is tried again
+            if self._pruned != before:
+                _log.info("old records were pruned", position=self._pruned.position)
 
 
 NAMES_KNOWN_MAX = 10_000

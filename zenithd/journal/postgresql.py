@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from zenithd.journal.chain import Block, Frames, IndexEntry
+from zenithd.journal.anchor import Anchor, decode_ends, encode_ends
+from zenithd.journal.chain import Block, Frames, Head, IndexEntry
 from zenithd.journal.index import index_blocks
 from zenithd.journal.record import Snapshot
 from zenithd.journal.store import (
@@ -75,6 +76,15 @@ CREATE TABLE journal_feed_index (
 );
 """
 
+ANCHOR_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS journal_anchor (
+    position bigint NOT NULL,
+    date bigint NOT NULL,
+    digest bytea NOT NULL,
+    ends bytea NOT NULL
+);
+"""
+
 _COMMIT = "INSERT INTO journal_block VALUES (%b, %b, %b, %b)"
 _COMMIT_WITH_INDEX = f"""WITH entries AS (
         INSERT INTO journal_feed_index SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bigint[]))
@@ -95,7 +105,12 @@ def _index_old_blocks(connection: psycopg.Connection) -> None:
     )
 
 
-MIGRATIONS: dict[int, Callable[[psycopg.Connection], None]] = {0: _index_old_blocks}
+def _add_anchor(connection: psycopg.Connection) -> None:
+    """From version 1, which could not be pruned."""
+    connection.execute(ANCHOR_TABLE)
+
+
+MIGRATIONS: dict[int, Callable[[psycopg.Connection], None]] = {0: _index_old_blocks, 1: _add_anchor}
 """By version: the step to the next one, within a transaction."""
 
 
@@ -215,13 +230,36 @@ class PostgresqlStore:
             self._open.execute(_SNAPSHOT, snapshot)
             self._open.execute(_PRUNE, (snapshot.name, snapshot.name, keep))
 
-    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot]) -> None:
+    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot], anchor: Anchor) -> None:
         """Write a whole journal; see `Store.load`."""
         with self._place.faults(), self._open.transaction():
             for block in blocks:
                 self.commit(block)
             for snapshot in snapshots:
                 self._open.execute(_SNAPSHOT, snapshot)
+            self._set(anchor)  # entries of blocks come before those in place of others
+
+    def forget(self, anchor: Anchor) -> None:
+        """Remove blocks; see `Store.forget`."""
+        position = (anchor.head.position,)
+        with self._place.faults(), self._open.transaction():
+            self._open.execute("DELETE FROM journal_block WHERE first <= %b", position)
+            self._open.execute("DELETE FROM journal_feed_index WHERE block <= %b", position)
+            self._open.execute("DELETE FROM journal_snapshot WHERE position < %b", position)
+            self._set(anchor)
+
+    def _set(self, anchor: Anchor) -> None:
+        connection = self._open
+        connection.execute("DELETE FROM journal_anchor")
+        if anchor.head.position:
+            row = (*anchor.head, encode_ends(anchor.ends))
+            connection.execute("INSERT INTO journal_anchor VALUES (%b, %b, %b, %b)", row)
+            columns = [list(column) for column in zip(*anchor.entries(), strict=True)] or [[], [], []]
+            connection.execute(
+                "INSERT INTO journal_feed_index SELECT * FROM"
+                " unnest(%b::text[], %b::bigint[], %b::bigint[]) ON CONFLICT DO NOTHING",
+                columns,
+            )
 
     def prune(self, name: str, keep: int) -> int:
         """Remove old snapshots; see `Store.prune`."""
@@ -337,6 +375,11 @@ class PostgresqlReader:
         )
         return [SnapshotNote(*row) for row in rows]
 
+    def anchor(self) -> Anchor:
+        """Where the journal begins."""
+        rows = self._rows("SELECT position, date, digest, ends FROM journal_anchor")
+        return Anchor(Head(*rows[0][:3]), decode_ends(rows[0][3])) if rows else Anchor()
+
     def information(self) -> StoreInformation:
         """For an operator."""
         ((software,),) = self._rows("SHOW server_version")
@@ -391,7 +434,7 @@ def _version(connection: psycopg.Connection, place: str) -> int | None:
 def _prepare(connection: psycopg.Connection, place: str) -> None:
     version = _version(connection, place)
     if version is None:
-        connection.execute(TABLES + INDEX_TABLE)
+        connection.execute(TABLES + INDEX_TABLE + ANCHOR_TABLE)
         connection.execute("INSERT INTO journal_meta VALUES (%s)", (VERSION,))
         return
     for step in range(version, VERSION):

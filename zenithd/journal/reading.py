@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zenithd.journal import chain
+from zenithd.journal.anchor import Anchor
 from zenithd.journal.chain import SIZE_BYTES, Damaged, Frames, Head
 from zenithd.journal.record import Record
-from zenithd.journal.store import Reader, StoredRow
+from zenithd.journal.store import Pruned, Reader, StoredRow
 
 STEP_RECORDS_MAX = 4_096
 STEP_BYTES_MAX = 4_194_304
@@ -40,12 +41,22 @@ def head_at(reader: Reader, position: int) -> Head:
         Damaged: the record is not there, or cannot be read.
     """
     if position == 0:
+        _refuse_pruned(reader.anchor(), 0)
         return Head()
     found = reader.containing(position)
     records = [] if found is None else chain.decode_unchained(found.frames, found.first)
     if not records or records[-1].position < position:
+        anchor = reader.anchor()
+        if position == anchor.head.position:
+            return anchor.head
+        _refuse_pruned(anchor, position)
         raise Damaged(position, "it is missing")
     return chain.head_of(records[position - records[0].position])
+
+
+def _refuse_pruned(anchor: Anchor, position: int) -> None:
+    if position < anchor.head.position:
+        raise Pruned(f"records up to {anchor.head.position} were pruned: a backup from before has them")
 
 
 def read_records(
@@ -68,7 +79,9 @@ def read_records(
     block = reader.containing(first)
     if block is None:
         if reader.last() is not None:
-            raise Damaged(1, "it is missing")
+            anchor = reader.anchor()
+            _refuse_pruned(anchor, first - 1)
+            raise Damaged(anchor.first, "it is missing")
         return
     before = head_at(reader, block.first - 1)
     while before.position < last:
@@ -115,8 +128,13 @@ def feed_records(
 
     Raises:
         StoreFault: they cannot be read.
+        Pruned: the first of them are gone.
         Damaged: one of them is missing or cannot be read.
     """
+    anchor = reader.anchor()
+    end = anchor.ends.get(feed)
+    if end is not None and first <= end.sequence:
+        raise Pruned(f"{feed}: records up to sequence {end.sequence} were pruned: a backup has them")
     wanted = first
     while wanted <= last and (entries := reader.index(feed, wanted, 2)):
         position = entries[0].block
@@ -149,7 +167,7 @@ def position_at(reader: Reader, date: int, until: int) -> int:
         StoreFault: the records cannot be read.
         Damaged: one of them cannot be read.
     """
-    low, high = 0, until
+    low, high = reader.anchor().head.position, until
     while low < high:
         middle = (low + high + 1) // 2
         block = reader.containing(middle)

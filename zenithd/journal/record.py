@@ -88,6 +88,10 @@ class InvalidEntry(ValueError):
     """What was to be appended cannot stand in a journal. Blame: the caller; nothing was written."""
 
 
+class SnapshotTooLarge(InvalidEntry):
+    """The state of a snapshot has more bytes than are taken."""
+
+
 def check_name(what: str, name: str) -> None:
     """Let a feed, kind or name of a snapshot through.
 

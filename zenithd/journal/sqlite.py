@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from pysqlite3 import dbapi2
 
-from zenithd.journal.chain import SIZE_BYTES, Block, Frames, IndexEntry
+from zenithd.journal.anchor import Anchor, decode_ends, encode_ends
+from zenithd.journal.chain import SIZE_BYTES, Block, Frames, Head, IndexEntry
 from zenithd.journal.index import index_blocks
 from zenithd.journal.record import Snapshot
 from zenithd.journal.store import (
@@ -61,10 +62,17 @@ CREATE TABLE snapshot (
     state BLOB NOT NULL,
     PRIMARY KEY (name, position)
 );
+CREATE TABLE IF NOT EXISTS anchor (
+    position INTEGER NOT NULL,
+    date INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    ends BLOB NOT NULL
+);
 """
 """`zenithd.journal.chain` says what they hold."""
 
 _INDEX_TABLE = TABLES[TABLES.index("CREATE TABLE feed_index") : TABLES.index("CREATE TABLE snapshot")]
+_ANCHOR_TABLE = TABLES[TABLES.index("CREATE TABLE IF NOT EXISTS anchor") :]
 _COMMIT = "INSERT INTO block VALUES (?, ?, ?, ?)"
 _INDEX = "INSERT INTO feed_index VALUES (?, ?, ?)"
 _SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?)"
@@ -79,7 +87,12 @@ def _index_old_blocks(connection: Any) -> None:
     connection.executemany(_INDEX, list(index_blocks(rows)))
 
 
-MIGRATIONS: dict[int, Callable[[Any], None]] = {0: _index_old_blocks}
+def _add_anchor(connection: Any) -> None:
+    """From version 1, which could not be pruned."""
+    connection.execute(_ANCHOR_TABLE)
+
+
+MIGRATIONS: dict[int, Callable[[Any], None]] = {0: _index_old_blocks, 1: _add_anchor}
 """By version: the step to the next one, within a transaction."""
 
 
@@ -164,7 +177,7 @@ class SqliteStore:
             self._connection.execute(_SNAPSHOT, snapshot)
             self._connection.execute(_PRUNE, (snapshot.name, keep))
 
-    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot]) -> None:
+    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot], anchor: Anchor) -> None:
         """Write a whole journal; see `Store.load`."""
         with self._transaction():
             for block in blocks:
@@ -172,6 +185,24 @@ class SqliteStore:
                 self._connection.executemany(_INDEX, block.entries)
             for snapshot in snapshots:
                 self._connection.execute(_SNAPSHOT, snapshot)
+            self._set(anchor)  # entries of blocks come before those in place of others
+
+    def forget(self, anchor: Anchor) -> None:
+        """Remove blocks; see `Store.forget`."""
+        position = anchor.head.position
+        with self._transaction():
+            self._connection.execute("DELETE FROM block WHERE first <= ?", (position,))
+            self._connection.execute("DELETE FROM feed_index WHERE block <= ?", (position,))
+            self._connection.execute("DELETE FROM snapshot WHERE position < ?", (position,))
+            self._set(anchor)
+
+    def _set(self, anchor: Anchor) -> None:
+        connection = self._connection
+        connection.execute("DELETE FROM anchor")
+        if anchor.head.position:
+            row = (*anchor.head, encode_ends(anchor.ends))
+            connection.execute("INSERT INTO anchor VALUES (?, ?, ?, ?)", row)
+            connection.executemany("INSERT OR IGNORE INTO feed_index VALUES (?, ?, ?)", anchor.entries())
 
     def prune(self, name: str, keep: int) -> int:
         """Remove old snapshots; see `Store.prune`."""
@@ -285,6 +316,11 @@ class SqliteReader:
         """All snapshots without their states."""
         rows = self._rows("SELECT name, position, date, length(state) FROM snapshot ORDER BY name, position")
         return [SnapshotNote(*row) for row in rows]
+
+    def anchor(self) -> Anchor:
+        """Where the journal begins."""
+        rows = self._rows("SELECT position, date, digest, ends FROM anchor")
+        return Anchor(Head(*rows[0][:3]), decode_ends(rows[0][3])) if rows else Anchor()
 
     def information(self) -> StoreInformation:
         """For an operator."""

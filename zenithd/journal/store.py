@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from zenithd.journal.anchor import Anchor
 from zenithd.journal.chain import Block, Frames, IndexEntry
 from zenithd.journal.record import Snapshot
 
-VERSION = 1
+VERSION = 2
 """Of the tables; raised with every change, together with a step in each store's `MIGRATIONS`."""
 
 
@@ -24,6 +25,10 @@ class StoreRefused(Exception):
 
 class StoreFault(Exception):
     """The disk, the file or the server failed. The text says how."""
+
+
+class Pruned(StoreFault):
+    """The records that are asked for were pruned: only a backup has them."""
 
 
 StoredRow = tuple[int, bytes, bytes]
@@ -90,6 +95,10 @@ class Reader(Protocol):
         """All snapshots, in ascending order of name and position."""
         ...
 
+    def anchor(self) -> Anchor:
+        """Where the journal begins."""
+        ...
+
     def information(self) -> StoreInformation:
         """For an operator."""
         ...
@@ -138,11 +147,21 @@ class Store(Protocol):
         """
         ...
 
-    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot]) -> None:
-        """Write a whole journal into an empty store, all or nothing.
+    def load(self, blocks: Iterable[Block], snapshots: Iterable[Snapshot], anchor: Anchor) -> None:
+        """Write a whole journal, which begins at an anchor, into an empty store, all or nothing.
 
         Raises:
             StoreFault: nothing is written.
+        """
+        ...
+
+    def forget(self, anchor: Anchor) -> None:
+        """Remove the blocks up to an anchor, which must be the end of one, in one step.
+
+        Index entries and snapshots go with them; the anchor's own entries come in their place.
+
+        Raises:
+            StoreFault: whether they are removed is not known.
         """
         ...
 

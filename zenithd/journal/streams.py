@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 import trio
@@ -38,9 +39,30 @@ class Streams:
         self._advanced = trio.Event()
         self._followers = 0
         """That wait, or have waited and were cancelled."""
+        self._needs: dict[object, int] = {}
+        """The first position that each reader that is under way still needs."""
 
     def _found_damage(self, damage: Damaged) -> None:
         """A record that was read is not what was written."""
+
+    @property
+    def needed(self) -> int:
+        """The first position that somebody who reads or follows still needs."""
+        return min(self._needs.values(), default=self.head.position + 1)
+
+    @contextmanager
+    def _needing(self, first: int) -> Iterator[Callable[[int], None]]:
+        """Within, records from a position on are needed; what is given moves it."""
+        reader = object()
+        self._needs[reader] = first
+
+        def move(position: int) -> None:
+            self._needs[reader] = position
+
+        try:
+            yield move
+        finally:
+            del self._needs[reader]
 
     def _tell_readers(self) -> None:
         if self._followers:
@@ -70,7 +92,7 @@ class Streams:
 
     async def batches(
         self, first: int = 1, last: int | None = None, *, after: bytes | None = None
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Records by position, both included, up to what is acknowledged now; every digest is checked.
 
         `after`: the digest that the record before `first` must have, such as that of a snapshot.
@@ -90,14 +112,17 @@ class Streams:
                 steps = reading.read_records(reader, first, until, after)
             return next(steps, None)
 
-        while (records := await self._read(step)) is not None:
-            yield records
+        with self._needing(first) as need:
+            while (records := await self._read(step)) is not None:
+                need(records[0].position)
+                yield records
 
     async def read(self, first: int = 1, last: int | None = None) -> AsyncIterator[Record]:
         """As `batches`, one by one."""
-        async for records in self.batches(first, last):
-            for record in records:
-                yield record
+        async with aclosing(self.batches(first, last)) as batches:
+            async for records in batches:
+                for record in records:
+                    yield record
 
     async def read_feed(self, feed: str, first: int = 1, last: int | None = None) -> AsyncIterator[Record]:
         """Records of a feed by sequence, both included, up to what is acknowledged now.
@@ -115,9 +140,11 @@ class Streams:
                 steps = reading.feed_records(reader, feed, first, until, greatest)
             return next(steps, None)
 
-        while (records := await self._read(step)) is not None:
-            for record in records:
-                yield record
+        with self._needing(1) as need:  # where the feed's records are is known when some were read
+            while (records := await self._read(step)) is not None:
+                need(records[0].position)
+                for record in records:
+                    yield record
 
     async def position_at(self, date: int) -> int:
         """The last position with a date at or before the given one; 0: there is none.
@@ -138,26 +165,30 @@ class Streams:
         async for record in self.read(first, await self.position_at(end - 1)):
             yield record
 
-    async def follow_batches(self, first: int = 1) -> AsyncIterator[list[Record]]:
+    async def follow_batches(self, first: int = 1) -> AsyncGenerator[list[Record], None]:
         """Records from a position on, each once it is acknowledged; ends when the journal is closed.
 
         Raises:
             JournalUnreadable, Damaged: as `batches`.
         """
-        while self.state is not State.CLOSED:
-            if first > self.head.position:
-                self._followers += 1
-                await self._advanced.wait()
-                continue
-            async for records in self.batches(first):
-                first = records[-1].position + 1
-                yield records
+        with self._needing(first) as need:
+            while self.state is not State.CLOSED:
+                if first > self.head.position:
+                    self._followers += 1
+                    await self._advanced.wait()
+                    continue
+                async with aclosing(self.batches(first)) as batches:
+                    async for records in batches:
+                        yield records
+                        first = records[-1].position + 1
+                        need(first)
 
     async def follow(self, first: int = 1) -> AsyncIterator[Record]:
         """As `follow_batches`, one by one."""
-        async for records in self.follow_batches(first):
-            for record in records:
-                yield record
+        async with aclosing(self.follow_batches(first)) as batches:
+            async for records in batches:
+                for record in records:
+                    yield record
 
     async def snapshot(
         self, name: str, *, position: int | None = None, date: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from zenithd.journal import reading
+from zenithd.journal.anchor import Anchor
 from zenithd.journal.chain import GENESIS, Damaged, Head, IndexEntry, head_of
 from zenithd.journal.index import index_blocks
 from zenithd.journal.record import Record
@@ -27,16 +28,17 @@ def verify(reader: Reader, progress: Callable[[int], object] = lambda _: None) -
     Raises:
         Damaged: the first bad record.
     """
-    head = Head()
-    feeds: dict[str, int] = {}
-    digests = {note.position: GENESIS for note in reader.snapshots()}
+    anchor = reader.anchor()
+    head = anchor.head
+    feeds = {feed: end.sequence for feed, end in anchor.ends.items()}
+    digests = {note.position: GENESIS for note in reader.snapshots()} | {head.position: head.digest}
     try:
         for record in _all_records(reader, progress):
             _check(record, head, feeds)
             head = head_of(record)
             if record.position in digests:
                 digests[record.position] = record.digest
-        _check_index(reader)
+        _check_index(reader, anchor)
         _check_snapshots(reader, digests)
     except StoreFault as error:
         raise Damaged(head.position + 1, f"it cannot be read: {error}") from error
@@ -45,7 +47,7 @@ def verify(reader: Reader, progress: Callable[[int], object] = lambda _: None) -
 
 def _all_records(reader: Reader, progress: Callable[[int], object]) -> Iterator[Record]:
     """In large steps; where one cannot be read, in small ones up to the first record that cannot."""
-    position, step = 0, reading.STEP_RECORDS_MAX
+    position, step = reader.anchor().head.position, reading.STEP_RECORDS_MAX
     while True:
         try:
             for records in reading.read_records(reader, position + 1, step=step):
@@ -71,10 +73,14 @@ def _check(record: Record, before: Head, feeds: dict[str, int]) -> None:
     feeds[record.feed] = sequence
 
 
-def _check_index(reader: Reader) -> None:
+def _check_index(reader: Reader, anchor: Anchor) -> None:
     expected: dict[str, list[IndexEntry]] = {}
-    for entry in index_blocks(block for blocks in all_blocks(reader) for block in blocks):
+    for entry in index_blocks((block for blocks in all_blocks(reader) for block in blocks), anchor):
         expected.setdefault(entry.feed, []).append(entry)
+    for entry in anchor.entries():
+        known = expected.setdefault(entry.feed, [])
+        if not known or known[0].sequence != entry.sequence:
+            known.insert(0, entry)
     for feed in sorted({*expected, *(entry.feed for entry in reader.feeds())}):
         wanted = expected.get(feed, [])
         found = reader.index(feed, 1, len(wanted) + 1)

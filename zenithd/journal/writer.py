@@ -13,8 +13,8 @@ import msgspec
 import trio
 
 from zenithd.journal import chain
+from zenithd.journal.anchor import Anchor, FeedEnd
 from zenithd.journal.chain import INDEX_EVERY, Block, Head, IndexEntry, Run
-from zenithd.journal.index import FeedEnd
 from zenithd.journal.reading import feed_records, read_head
 from zenithd.journal.record import Appended, Entry, Gap, Outcome
 from zenithd.journal.sequencing import Known, compare, decide
@@ -62,14 +62,19 @@ class Writer:
         with ExitStack() as opened:
             opened.callback(self.reader.close)
             self.head = read_head(self.reader)
-            self._feeds = {entry.feed: self._feed_end(entry) for entry in self.reader.feeds()}
+            anchor = self.reader.anchor()
+            self._feeds = dict(anchor.ends)
+            for entry in self.reader.feeds():
+                self._feeds[entry.feed] = self._feed_end(entry, anchor)
             opened.pop_all()
 
-    def _feed_end(self, entry: IndexEntry) -> FeedEnd:
+    def _feed_end(self, entry: IndexEntry, anchor: Anchor) -> FeedEnd:
         """Look for the last record of a feed; its block is less than INDEX_EVERY positions behind."""
-        sequence = entry.sequence
+        sequence = entry.sequence - 1  # the anchor's entries name what comes next, if anything does
         for records in feed_records(self.reader, entry.feed, entry.sequence, self.head.position):
             sequence = records[-1].sequence
+        if entry in anchor.entries():
+            return anchor.ends[entry.feed].at(sequence)
         return FeedEnd(sequence, entry.block)
 
     def commit(self, appends: Sequence[Append]) -> Committed:

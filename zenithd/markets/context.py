@@ -15,7 +15,7 @@ from zenithd.domain.events import MarketEvent, TradeReported
 from zenithd.domain.identifiers import InstrumentId, MarketId, split_instrument
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.domain.market_data import FeedStatus
-from zenithd.history.store import HistoryStore
+from zenithd.history.store import HistoryStore, HistoryUnavailable
 from zenithd.markets.declarations import check_past
 from zenithd.markets.feed import Past, SourceFeed
 from zenithd.plugin.http import HttpOffers, HttpRoute
@@ -86,6 +86,15 @@ class SourceContext:
     async def wait_drained(self) -> None:
         """Return when everything published so far has been applied."""
         await self._feed.inbound.wait_drained()
+
+    async def stored(self) -> bool:
+        """Write what was handed over; True when it is on the disk."""
+        await self._feed.inbound.wait_drained()
+        try:
+            await self._history.flush()
+        except HistoryUnavailable:
+            return False
+        return True
 
     def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
         """Say how the feed is."""

@@ -69,9 +69,6 @@ class Agenda:
                 self._note_order(update.account, update.order_id)
             case u.FeedChanged():
                 self._note_feed(update.details.feed_id)
-                if update.details.status is ConnectionStatus.ONLINE:
-                    for account, request_id in self.by_feed.get(update.details.feed_id, ()):
-                        self._note_request(account, request_id)
             case u.Transformed():
                 self.rebuild()
             case _:
@@ -82,33 +79,38 @@ class Agenda:
         times = [time for time in (self._next_own(), self._state.next_removal()) if time is not None]
         return min(times, default=None)
 
-    def due(self, now: int) -> list[FallDue]:
-        """What has fallen due, in the order of its times. Until it is carried out it is due again."""
-        found: list[tuple[int, str, str, Account]] = []
-        while self._times and self._times[0][0] <= now:
+    def due(self, now: int, most: int) -> list[FallDue]:
+        """What has fallen due, in the order of its times, so many at most of each kind.
+
+        Until it is carried out it is due again.
+        """
+        found: dict[tuple[int, str, str, Account], None] = {}
+        while self._times and self._times[0][0] <= now and len(found) < most:
             entry = heapq.heappop(self._times)
-            if entry not in found and self._time_of(entry) == entry[0]:
-                found.append(entry)
+            if self._time_of(entry) == entry[0]:
+                found[entry] = None
         for entry in found:
             heapq.heappush(self._times, entry)
         due = [FallDue(DueKind(kind), key, account) for _, kind, key, account in found]
         return due + [
-            FallDue(DueKind.ORDER, order_id, account) for account, order_id in self._state.removable(now)
+            FallDue(DueKind.ORDER, order_id, account)
+            for account, order_id in self._state.removable(now)[:most]
         ]
 
     def time_of_request(self, state: ClientRequestState) -> int | None:
         """When something has to be done about a request; None: never."""
+        feed = self._state.feeds.get(state.route)
+        is_online = feed is not None and feed.status is ConnectionStatus.ONLINE
         if state.status is RequestStatus.SUBMITTED:
-            return self._rules.after(state.timestamp, self._rules.answer_seconds)
+            return self._rules.after(state.timestamp, self._rules.answer_seconds if is_online else 0)
         if state.status is RequestStatus.QUEUED:
             queue = state.request.queue
             return queue.expire_after if queue is not None else None
         if state.status is not RequestStatus.PENDING:
             return None
         order = self._state.order(state.request.account, state.order_id)
-        feed = self._state.feeds.get(state.route)
         is_held = order is not None and order.status == ORDER_HELD
-        if not is_held and feed is not None and feed.status is ConnectionStatus.ONLINE:
+        if not is_held and is_online:
             again = self._rules.after(state.timestamp, self._rules.retry_seconds)
             return again if state.send_before is None else min(again, state.send_before)
         return state.send_before
@@ -170,3 +172,5 @@ class Agenda:
         details = self._state.feeds.get(feed)
         if details is not None and details.expire_after is not None:
             heapq.heappush(self._times, (details.expire_after, DueKind.FEED.value, feed, _NOBODY))
+        for account, request_id in self.by_feed.get(feed, ()):
+            self._note_request(account, request_id)

@@ -105,6 +105,13 @@ def amended(
     turn: Turn, order: OrderState, request: ClientRequest, symbol: Symbol, market: MarketView
 ) -> OrderState | None:
     """The order as an amendment would have it; None if it has neither a price nor one to go by."""
+    wanted = _with_terms(order, request, symbol, market)
+    return priced(turn, wanted, market) if wanted is not None else None
+
+
+def _with_terms(
+    order: OrderState, request: ClientRequest, symbol: Symbol, market: MarketView
+) -> OrderState | None:
     body = request.body
     assert isinstance(body, OrderAmend)
     values = of_client(request.values)
@@ -125,14 +132,11 @@ def amended(
         properties=amended_properties(order, request.properties),
     )
     condition = condition_of(wanted) if order.status in WITH_THE_HUB else None
-    if condition is not None:
-        if CONDITION not in request.properties and order.values.get(CONDITION_STOP):
-            condition = replace(condition, stop=order.values[CONDITION_STOP])
-        armed = arm(wanted, condition, symbol, market)
-        if armed is None:
-            return None
-        wanted = armed
-    return priced(turn, wanted, market)
+    if condition is None:
+        return wanted
+    if CONDITION not in request.properties and order.values.get(CONDITION_STOP):
+        condition = replace(condition, stop=order.values[CONDITION_STOP])
+    return arm(wanted, condition, symbol, market)
 
 
 def take(turn: Turn, request: ClientRequest, order: OrderState, wanted: OrderState) -> ClientRequestState:
@@ -171,11 +175,22 @@ def carry_out(turn: Turn, state: ClientRequestState, order: OrderState) -> Order
 
 
 def amended_by(turn: Turn, order: OrderState, request: ClientRequest) -> OrderState | None:
-    """The order after an amendment that was taken before; prices may have changed since."""
+    """The order after an amendment that was taken before, with what was estimated, and reserved, then."""
     symbol = turn.reference.symbol(order.exchange, order.code)
     if symbol is None:
         return None
-    return amended(turn, order, request, symbol, market_of(turn, order, symbol) or MarketView())
+    market = market_of(turn, order, symbol) or MarketView()
+    amendments = turn.state.amendments.get((order.account, order.order_id), {})
+    estimate = amendments.get(request.request_id)
+    if estimate is None:
+        return amended(turn, order, request, symbol, market)
+    wanted = _with_terms(order, request, symbol, market)
+    if wanted is None:
+        return None
+    values = dict(wanted.values)
+    if wanted.price is None and estimate.reserve_price is not None:
+        values[RESERVE_PRICE] = estimate.reserve_price
+    return replace(wanted, values=values, additional_funds=estimate.additional_funds)
 
 
 def _check_same(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults) -> Symbol | None:

@@ -47,7 +47,7 @@ def cancel(turn: Turn, command: Submit, body: OrderCancel) -> Outcome:
         faults.rejected("Order.Status")
     elif any(_hinders(each) for each in in_flight(turn, order)):
         faults.rejected("Retry")
-    _check_prev(body, order, faults)
+    _check_same(body, order, faults)
     seen = _seen(turn, order)
     is_here = order.status in WITH_THE_HUB
     if not is_here and seen[1] is not None and not seen[1].can_cancel:
@@ -101,7 +101,7 @@ def move(turn: Turn, command: Submit, body: OrderMove) -> Outcome:
         faults.rejected("Retry")
     elif turn.order(request.account, order.order_id) is not None:
         faults.rejected("Order")
-    _check_prev(body, order, faults)
+    _check_same(body, order, faults)
     seen = _seen(turn, order)
     if faults:
         return refused(request, faults)
@@ -167,7 +167,14 @@ def _hinders(state: ClientRequestState) -> bool:
     return state.status is not RequestStatus.UNKNOWN
 
 
-def _check_prev(body: OrderCancel | OrderMove, order: OrderState, faults: Faults) -> None:
+def _check_same(body: OrderCancel | OrderMove, order: OrderState, faults: Faults) -> None:
+    """What a request repeats of its order, where it does, must be so."""
+    if body.exchange not in ("", order.exchange):
+        faults.invalid("Exchange")
+    if body.code not in ("", order.code):
+        faults.invalid("Symbol")
+    if body.side is not order.side:
+        faults.invalid("Side")
     if body.prev_request_id and body.prev_request_id != order.request_id:
         faults.rejected("Order.Status")
 

@@ -1,4 +1,4 @@
-"""Every order error code of zenith-websocket 4.E, who finds it or why nobody does; our own codes. Pure."""
+"""The order error codes of zenith-websocket 4.E, who finds each or why nobody does; and our own. Pure."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ DOCUMENTED: Final[Mapping[str, Finder]] = {
     "Validity": HUB,
     "Validity.Symbol": HUB,
     "VisibleQuantity": HUB,
-    "UnitType": CONTROLLER,
-    "UnitAmount": CONTROLLER,
+    "UnitType": NOBODY,
+    "UnitAmount": NOBODY,
     "Currency": HUB,
-    "Flags.PDS": CONTROLLER,
+    "Flags.PDS": NOBODY,
     "Internal.AccessDenied": NOBODY,
     "Internal.Authority": NOBODY,
     "Internal.Database": NOBODY,
@@ -86,9 +86,8 @@ DOCUMENTED: Final[Mapping[str, Finder]] = {
     "Internal.Unavailable": HUB,
     "Timeout": HUB,
 }
-"""There are no managed funds (`Style` says so, beside what is wrong with their fields), no daily limits of an
-account, no limit on the orders of a side; `Error` and most of `Internal` would say that it is our fault, and
-then the daemon stops."""
+"""There are no managed funds (`Style` says so), no daily limits of an account, no limit on the orders of a
+side; `Error` and most of `Internal` would say that it is our fault, and then the daemon stops."""
 
 OF_MARKETS: Final = frozenset({"LimitPrice.Step", "TotalQuantity.Step", "TotalQuantity.Executed"})
 """Documented for one market only (zenith-websocket 5, MYX), and used for all."""

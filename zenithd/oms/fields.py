@@ -14,7 +14,14 @@ from zenithd.oms.conditions import check_condition
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import Lifetime, OrderType, Side
-from zenithd.oms.model.requests import ClientQueueReplace, ClientRequest, OrderAmend, OrderNew
+from zenithd.oms.model.requests import (
+    ClientQueue,
+    ClientQueueReplace,
+    ClientQueueUpdate,
+    ClientRequest,
+    OrderAmend,
+    OrderNew,
+)
 from zenithd.oms.numbers import is_sound
 from zenithd.oms.reference import MarketView, Symbol
 from zenithd.oms.refusals import Faults
@@ -32,6 +39,8 @@ from zenithd.oms.words import (
     tag_of,
 )
 
+LATEST = 2**63 - 1
+"""The latest time that can be kept."""
 AT_ONCE = frozenset({Lifetime.IMMEDIATE_OR_CANCEL, Lifetime.FILL_OR_KILL})
 _CODES_OF_TEXTS = {
     "order_id": "Order",
@@ -75,6 +84,9 @@ def check_request(rules: OmsRules, request: ClientRequest, faults: Faults) -> No
     for code, number in _numbers_of(request):
         if not _fits(rules, number):
             faults.invalid(code)
+    for queue in _queues_of(request):
+        if queue.expire_after is not None and not 0 <= queue.expire_after <= LATEST:
+            faults.invalid("Details")
 
 
 def _texts_of(request: ClientRequest) -> Iterator[tuple[str, Iterable[str]]]:
@@ -83,8 +95,21 @@ def _texts_of(request: ClientRequest) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Details", (*request.properties, *request.properties.values(), *request.values)
     for each in request.ids:
         yield "Details", (each.name, *each.values, *each.values.values())
+    for queue in _queues_of(request):
+        yield "Details", (queue.queue_id or "", queue.reason)
+    if isinstance(body, ClientQueueUpdate):
+        update = body.update
+        yield "Order", (update.request_id, update.order_id or "")
+        yield "Details", (update.text or "", *update.errors)
     for field, code in _CODES_OF_TEXTS.items():
         yield code, (getattr(body, field, None) or "",)
+
+
+def _queues_of(request: ClientRequest) -> Iterator[ClientQueue]:
+    if request.queue is not None:
+        yield request.queue
+    if isinstance(request.body, ClientQueueUpdate) and request.body.update.target is not None:
+        yield request.body.update.target
 
 
 def _numbers_of(request: ClientRequest) -> Iterator[tuple[str, Decimal]]:

@@ -111,12 +111,14 @@ def change_feed(turn: Turn, command: FeedStatus, waiting: list[tuple[Account, st
         turn.away.add(details.feed_id)
         lose(turn, waiting)
         return turn.accepted()
+    most = turn.rules.together_max
     for account, request_id in waiting:
         state = turn.request(account, request_id)
         if state is None:
             continue
         order = order_of(turn, state)
-        if state.status is RequestStatus.PENDING and (order is None or order.status != ORDER_HELD):
+        is_held = order is not None and order.status == ORDER_HELD
+        if state.status is RequestStatus.PENDING and not is_held and len(turn.sends) < most:
             submit(turn, state, order)
         elif state.status is RequestStatus.UNKNOWN:
             turn.sends.append(Inquire(details.feed_id, for_feed(state.request, order), order))
@@ -124,11 +126,16 @@ def change_feed(turn: Turn, command: FeedStatus, waiting: list[tuple[Account, st
 
 
 def lose(turn: Turn, waiting: list[tuple[Account, str]]) -> None:
-    """The answers to these requests are lost; to those at least that may have been sent."""
+    """The answers to these requests are lost; to those at least that may have been sent.
+
+    Of very many the oldest: the others fall due at once, as their feed is away.
+    """
+    lost = 0
     for account, request_id in waiting:
         state = turn.request(account, request_id)
-        if state is not None and state.status is RequestStatus.SUBMITTED:
+        if state is not None and state.status is RequestStatus.SUBMITTED and lost < turn.rules.together_max:
             lose_one(turn, state)
+            lost += 1
 
 
 def lose_one(turn: Turn, state: ClientRequestState) -> None:
@@ -211,6 +218,9 @@ def _not_received(
 
     At once after the question what became of it; later if the feed gave it back, which it may do again.
     """
+    if order is not None and order.is_completed and not isinstance(state.request.body, OrderNew):
+        turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
+        return
     if state.send_before is not None and turn.now >= state.send_before:
         expire(turn, state, order)
         return

@@ -112,9 +112,12 @@ class Oms:
         self._agenda.note(kept.update)
         return events
 
-    def due(self, now: int) -> list[FallDue]:
-        """What has fallen due by now: each to be given to `handle`, in this order."""
-        return self._agenda.due(now)
+    def due(self, now: int, most: int = 256) -> list[FallDue]:
+        """What has fallen due by now, so many at most of each kind: each to be given to `handle`.
+
+        What is left is due again as soon as these are carried out.
+        """
+        return self._agenda.due(now, most)
 
     def next_due(self) -> int | None:
         """When `due` may have something; None: never."""

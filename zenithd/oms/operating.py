@@ -115,7 +115,8 @@ def _request_due(turn: Turn, account: Account, request_id: str) -> None:
     order = order_of(turn, state)
     is_held = order is not None and order.status == ORDER_HELD
     if state.status is RequestStatus.SUBMITTED:
-        if turn.now >= turn.rules.after(state.timestamp, turn.rules.answer_seconds):
+        is_late = turn.now >= turn.rules.after(state.timestamp, turn.rules.answer_seconds)
+        if is_late or not turn.is_online(state.route):
             lose_one(turn, state)
     elif state.status is RequestStatus.QUEUED:
         queue = state.request.queue

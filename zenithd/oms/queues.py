@@ -6,7 +6,7 @@ over at once.
 
 from __future__ import annotations
 
-from zenithd.oms.amending import amended_by, carry_out
+from zenithd.oms.amending import amended, carry_out
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.fields import check_account, check_terms
 from zenithd.oms.lifecycle import Signal
@@ -160,7 +160,7 @@ def _wanted(
     if isinstance(body, OrderNew):
         wanted = propose(turn, request, body, symbol, market or MarketView(), order)
     else:
-        wanted = amended_by(turn, order, request)
+        wanted = amended(turn, order, request, symbol, market or MarketView())
     if wanted is None:
         faults.rejected("OrderType.Status")
         return None

@@ -30,6 +30,8 @@ class OmsRules(msgspec.Struct, frozen=True, kw_only=True):
     """`TotalQuantity.Maximum`."""
     expiry_days_max: int = 400
     """`ExpiryDate.Maximum`."""
+    together_max: int = 256
+    """Requests that one command sends or gives up when a feed comes or goes; the others fall due at once."""
     digits_max: int = 12
     """Most digits before, and after, the decimal point of a price or quantity."""
     text_length_max: int = 200

@@ -2,12 +2,12 @@
 
     client = FeedClient("Prodigy", last=7)
     client.open()                -> messages to the hub
-    client.submit(update)        -> as well; numbered 8
+    client.submit(8, update)     -> as well
     client.received(event)       -> what is to be done
 
 An adapter may begin before where the hub is, by making its updates again from its own records: what the hub
-has already is numbered and not sent. It may be asked to go back further than what is buffered here; then it
-gets a `Rewind`, and has to make its updates again from there.
+has already is not sent. It may be asked to go back further than what is buffered here; then it gets a
+`Rewind`, and has to make its updates again from there. What it submits before it knows is dropped.
 
 All about states stands in `TRANSITIONS`. A hub that breaks the protocol raises `RemoteFeedError`; an adapter
 that does, `LocalFeedError`.
@@ -146,6 +146,8 @@ class FeedClient:
         self.kept = last
         self._buffer: deque[tuple[int, FeedRequest]] = deque()
         self._buffer_max = buffer_max
+        self._is_rewinding = False
+        """It was told to go back, and has not."""
 
     @property
     def has_room(self) -> bool:
@@ -164,18 +166,25 @@ class FeedClient:
         self.state = Supply.OPENING
         return [FeedRequest(type=FeedRequestType.OPEN, position=FeedPosition(sequence=self.feed_id))]
 
-    def submit(self, update: FeedUpdate) -> list[FeedRequest]:
-        """Number an update; it is sent now, later, or, where the hub has it already, never.
+    def submit(self, sequence: int, update: FeedUpdate) -> list[FeedRequest]:
+        """Take an update by its number; it is sent now, later, or, where the hub has it already, never.
 
         Raises:
-            LocalFeedError: the feed is closed, or there is no room.
+            LocalFeedError: the feed is closed, there is no room, or an update was left out.
         """
         if self.state in (Supply.CLOSING, Supply.CLOSED):
             raise LocalFeedError(f"{self.feed_id}: an update while {self.state.value}")
         if not self.has_room:
             raise LocalFeedError(f"{self.feed_id}: {self._buffer_max} updates wait already")
-        self.last += 1
-        if self.last <= self.kept:
+        if sequence <= self.last:
+            return []
+        if sequence > self.last + 1:
+            if self._is_rewinding:
+                return []
+            raise LocalFeedError(f"{self.feed_id}: update {sequence} after {self.last}")
+        self._is_rewinding = False
+        self.last = sequence
+        if sequence <= self.kept:
             return []
         message = sequenced(self.feed_id, self.last, update)
         self._buffer.append((self.last, message))
@@ -250,6 +259,7 @@ class FeedClient:
         if position < first - 1:
             self._buffer.clear()
             self.last = self.kept = position
+            self._is_rewinding = True
             return [*outputs, Rewind(position)]
         self._keep(position)
         return [*outputs, *(Transmit(message) for _, message in self._buffer)]

@@ -9,7 +9,7 @@ from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, OrderStatusDetails
 from zenithd.oms.model.orders import OrderState, OrderUpdate, OrderUpdateReason
-from zenithd.oms.model.requests import ClientQueue, ClientRequestState, ClientRequestUpdate
+from zenithd.oms.model.requests import ClientQueue, ClientRequestState, ClientRequestUpdate, RequestStatus
 from zenithd.oms.model.updates import OMS, AnyUpdate, Kept, OrderUpdated, Requested, RequestUpdated
 from zenithd.oms.reference import FeeSchedule, Identifiers, Reference, Vetting
 from zenithd.oms.rules import OmsRules
@@ -152,7 +152,7 @@ class Turn:
             value = getattr(update, name)
             if value is not None:
                 changes[name] = value
-        if update.errors:
+        if update.errors or update.status is RequestStatus.COMPLETED:
             changes["errors"] = update.errors
         if update.target is not None:
             changes["request"] = replace(state.request, queue=queue_of(update.target))

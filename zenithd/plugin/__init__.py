@@ -153,7 +153,14 @@ from zenithd.plugin.joining import (
     TradeSequence,
     Verdict,
 )
-from zenithd.plugin.journal import Followed, FollowedRecord, JournalFeed, JournalUnavailable, KeptState
+from zenithd.plugin.journal import (
+    Followed,
+    FollowedRecord,
+    JournalFeed,
+    JournalUnavailable,
+    KeptState,
+    StateTooLarge,
+)
 from zenithd.plugin.policy import VenueFault, VenuePolicy, VenueUnavailable
 from zenithd.plugin.trade_ids import ReservedTradeIds
 from zenithd.plugin.venue import VenueSource
@@ -196,6 +203,7 @@ __all__ = [
     "ReservedTradeIds",
     "Resynchronise",
     "SnapshotJoin",
+    "StateTooLarge",
     "TradeSequence",
     "VenueFault",
     "VenueFeed",

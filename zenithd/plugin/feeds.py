@@ -97,14 +97,15 @@ class AdapterFeed:
             await self._changed.wait()
         return self._resumed
 
-    async def submit(self, update: FeedUpdate) -> None:
-        """Number an update and send it as soon as the hub wants it; waits while the hub is behind.
+    async def submit(self, sequence: int, update: FeedUpdate) -> None:
+        """Send the update of this number as soon as the hub wants it; waits while the hub is behind.
 
-        What the hub has already is numbered and not sent.
+        Numbers have no holes. What the hub has already is not sent; after a `Rewind` only what follows the
+        position that it names is taken.
         """
         while not self._client.has_room or len(self._outgoing) >= OUTGOING_MAX:
             await self._changed.wait()
-        self._put(self._client.submit(update))
+        self._put(self._client.submit(sequence, update))
 
     def tell_status(self, status: ConnectionStatus, expire_after: int | None = None) -> None:
         """Say how the feed is. Requests are sent while it is online."""

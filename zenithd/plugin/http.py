@@ -20,6 +20,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Every parameter that the route declares, absent ones as their defaults."""
     body: Any = None
     """Of the route's body type; None if it has none."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,8 @@ class HttpParameter(msgspec.Struct, frozen=True, kw_only=True):
     """`bool`, `int`, `str`, a literal …; `X | None` where it may be absent."""
     description: str
     default: Any = None
+    required: bool = False
+    """True: a request without it is malformed."""
 
 
 class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,8 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Type of what success brings."""
     refusals: Mapping[int, str] = {}
     """Other statuses and when they come, for the documentation."""
+    refusal: Any = None
+    """Type of what those bring; None: what every refusal of the daemon's brings."""
 
 
 class HttpOffers(Protocol):

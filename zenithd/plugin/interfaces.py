@@ -114,6 +114,13 @@ class MarketSourceContext(Protocol):
         """Return when everything published so far has been applied: for sources that are not real time."""
         ...
 
+    async def stored(self) -> bool:
+        """Write all trades handed over so far to the store, and return when they are on the disk.
+
+        False: the disk refuses; it is tried again by itself, so ask again later.
+        """
+        ...
+
     def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
         """Say how the feed is; subscribers see it in Feeds and Markets."""
         ...

@@ -14,6 +14,10 @@ class JournalUnavailable(Exception):
     """
 
 
+class StateTooLarge(ValueError):
+    """The journal keeps no state of that size; what was kept before stays. The text names the setting."""
+
+
 class KeptState(NamedTuple):
     """A state that was derived from all records of a feed up to a sequence."""
 
@@ -24,8 +28,16 @@ class KeptState(NamedTuple):
 class JournalFeed(Protocol):
     """One feed of records in the order in which they were appended, numbered from 1 without holes.
 
-    It belongs to one writer. A record is there for ever.
+    It belongs to one writer. A record is there for ever, unless `keep_days` says otherwise.
     """
+
+    def keep_days(self, days: float) -> None:
+        """Let records go that are older and of which a state was kept; to be said again at each start.
+
+        They go only when nothing before them in the daemon's journal has to stay. Reading begins behind the
+        kept state then.
+        """
+        ...
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none; returns the sequence of the last one when they are on the disk.
@@ -44,11 +56,16 @@ class JournalFeed(Protocol):
         """
         ...
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         """Keep a derived state, so that a restart need not read everything; older ones go.
+
+        Args:
+            sequence: of the last record from which it was derived.
+            pieces: the state is these, one behind the other.
 
         Raises:
             JournalUnavailable: it may be kept or not.
+            StateTooLarge: it was not kept; the daemon has logged and counted that.
         """
         ...
 

@@ -80,7 +80,7 @@ def application(
             ),
             security=SECURITY,
         ),
-        exception_handlers={HTTPException: _problem, Exception: _bug},
+        exception_handlers={HTTPException: _problem, RecursionError: _too_deep, Exception: _bug},
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
         debug=False,
@@ -92,6 +92,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
 
     async def handle(**given: Any) -> Response[Any]:
         request: Request[Any, Any, Any] = given["request"]
+        request.scope["decoded"] = True  # type: ignore[typeddict-unknown-key]
         answer = None
         with trio.move_on_after(seconds_max()):
             answer = await route.handle(
@@ -100,6 +101,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
                     path={name: given[name] for name in names},
                     query={name: given[name] for name in route.query},
                     body=given.get("data"),
+                    headers=request.headers,
                 )
             )
         if answer is None:
@@ -125,7 +127,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
         guards=[guard],
         media_type=JSON,
         responses={
-            status: ResponseSpec(Problem, description=when, generate_examples=False)
+            status: ResponseSpec(_told(route, status), description=when, generate_examples=False)
             for status, when in _refusals(route).items()
         },
     )(handle)
@@ -138,6 +140,11 @@ def _refusals(route: HttpRoute) -> dict[int, str]:
     return common | dict(route.refusals)
 
 
+def _told(route: HttpRoute, status: int) -> Any:
+    """What a refusal brings: the route's own, or the daemon's where both may refuse."""
+    return Problem if route.refusal is None or status not in route.refusals else route.refusal | Problem
+
+
 def _sign(handle: Callable[..., Any], route: HttpRoute, names: Sequence[str]) -> None:
     """Give a handler the signature from which types are checked and documented."""
 
@@ -147,7 +154,7 @@ def _sign(handle: Callable[..., Any], route: HttpRoute, names: Sequence[str]) ->
     parameters = [parameter("request", Request), *(parameter(name, FromPath[str]) for name in names)]
     for name, one in route.query.items():
         type_ = Annotated[one.type, QueryParameter(description=one.description)]  # type: ignore[name-defined]
-        parameters.append(parameter(name, type_, one.default))
+        parameters.append(parameter(name, type_, inspect.Parameter.empty if one.required else one.default))
     if route.body is not None:
         parameters.append(parameter("data", JSONBody[route.body]))  # type: ignore[misc,name-defined]
     content = Response[route.content] if route.content is not None else Response[None]  # type: ignore[name-defined]
@@ -166,9 +173,10 @@ def _response(answer: HttpAnswer) -> Response[Any]:
 def _problem(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What was wrong with a request."""
     fields = [
-        {"field": one.get("key", ""), "expected": one.get("message", "")}
+        {"field": key, "expected": "a value: it is missing" if told == repr(key) else told}
         for one in error.extra or ()
         if isinstance(one, dict)
+        for key, told in [(one.get("key", ""), one.get("message", ""))]
     ]
     problem = Problem(HTTPStatus(error.status_code).phrase, error.detail, fields)
     headers = {"Cache-Control": "no-store", **(error.headers or {})}
@@ -177,6 +185,13 @@ def _problem(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     return Response(
         msgspec.json.encode(problem), status_code=error.status_code, media_type=JSON, headers=headers
     )
+
+
+def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
+    """A body is nested beyond reason; or, once it was decoded, a route failed."""
+    if "decoded" in request.scope:
+        return _bug(request, error)
+    return _problem(request, HTTPException(status_code=400, detail="the body is nested too deeply"))
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

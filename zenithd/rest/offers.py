@@ -19,6 +19,8 @@ class Offers:
         self._seconds_max = seconds_max
         self._offered: dict[str, tuple[HttpRoute, ...]] = {}
         self._application: Litestar | None = None
+        self._first_segments: frozenset[str] = frozenset()
+        """Of the paths that are served; every request of the port is looked up here."""
 
     def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None:
         """Serve these routes for a plugin, in the place of those that it offered before.
@@ -38,21 +40,22 @@ class Offers:
                 raise ValueError(f"{route.method} {route.path} is served by {taken[key]}")
             taken[key] = f"{owner} already"
         self._offered[owner] = tuple(routes)
-        self._application = None
+        self._changed()
 
     def withdraw(self, owner: str) -> None:
         """The plugin is down: its routes are gone until it offers them again."""
         if self._offered.pop(owner, None) is not None:
-            self._application = None
+            self._changed()
 
     def claims(self, path: str) -> bool:
         """True if a request of this path is for REST."""
         first = path.split("/", 2)[1:2]
-        return bool(first) and first[0] in self._first_segments()
+        return bool(first) and first[0] in self._first_segments
 
-    def _first_segments(self) -> set[str]:
+    def _changed(self) -> None:
+        self._application = None
         used = {route.path.split("/", 2)[1] for offered in self._offered.values() for route in offered}
-        return used | {DOCS_PATH.strip("/")} if used else used
+        self._first_segments = frozenset(used | {DOCS_PATH.strip("/")} if used else used)
 
     @property
     def application(self) -> Litestar:

@@ -97,6 +97,8 @@ class RestServer:
             await pay(REQUEST_SECONDS)
             scope["scheme"] = "https" if peer_of_request.get().secure else "http"
             await self.offers.application(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})  # before it is accepted: 403
 
 
 def _bytes_of(head: Head) -> bytes:

@@ -59,6 +59,7 @@ class MemoryDaemon:
         publishing: calls of `publish` that are waiting now.
         kept: the journal with all feeds of the plugin.
         shared: what the source offered to the plugin's adapter.
+        stores: what `stored` answers.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class MemoryDaemon:
         self.shared = Shared() if shared is None else shared
         self.routes: tuple[HttpRoute, ...] = ()
         self.publishing = 0
+        self.stores = True
         self._changed = trio.Event()
         self._held: trio.Event | None = None
 
@@ -135,6 +137,11 @@ class MemoryDaemon:
     async def wait_drained(self) -> None:
         """Return at once: batches are applied as they are published."""
         await trio.lowlevel.checkpoint()
+
+    async def stored(self) -> bool:
+        """Answer from `stores`."""
+        await trio.lowlevel.checkpoint()
+        return self.stores
 
     def set_status(self, market: MarketId, status: FeedStatus, reason: str = "") -> None:
         """Note a status and set it on the market."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import trio
 
-from zenithd.plugin.journal import JournalUnavailable, KeptState
+from zenithd.plugin.journal import JournalUnavailable, KeptState, StateTooLarge
 
 
 class MemoryFeed:
@@ -15,6 +15,8 @@ class MemoryFeed:
     Attributes:
         records: what was appended.
         refuses: a reason why nothing can be appended; empty: it can.
+        state_bytes_max: a larger state is not kept.
+        days: what `keep_days` was told; None: nothing.
     """
 
     def __init__(self, note: Callable[[int, bytes], None] | None = None) -> None:
@@ -22,7 +24,13 @@ class MemoryFeed:
         """Told of the sequence and body of each record that is kept."""
         self.records: list[bytes] = []
         self.refuses = ""
+        self.state_bytes_max = 2**32
+        self.days: float | None = None
         self._state: KeptState | None = None
+
+    def keep_days(self, days: float) -> None:
+        """Note it in `days`; nothing goes."""
+        self.days = days
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append records, all or none."""
@@ -43,9 +51,12 @@ class MemoryFeed:
             await trio.lowlevel.checkpoint()
             yield sequence, body
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
-        """Keep a derived state."""
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
+        """Keep a derived state, unless it is larger than `state_bytes_max`."""
         await trio.lowlevel.checkpoint()
+        state = b"".join(pieces)
+        if len(state) > self.state_bytes_max:
+            raise StateTooLarge(f"{len(state)} bytes")
         self._state = KeptState(sequence, state)
 
     async def kept_state(self) -> KeptState | None:

@@ -48,6 +48,14 @@ class MemoryJournal:
             after += len(part)
             yield Followed(after, part)
 
+    def cut_off(self, position: int) -> MemoryJournal:
+        """A copy as a crash leaves it that came when no more than this was kept; without kept states."""
+        copy = MemoryJournal()
+        for record in self.records[:position]:
+            copy.feed(record.feed).records.append(record.body)
+            copy.records.append(record)
+        return copy
+
     def _note(self, name: str, sequence: int, body: bytes) -> None:
         self.records.append(FollowedRecord(name, sequence, body))
         self._kept.set()

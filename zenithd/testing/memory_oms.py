@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -221,9 +221,21 @@ class MemoryOms:
     # Asking
 
     def place(
-        self, body: RequestBody, account: Account = ACCOUNT, feed_id: str = "", request_id: str = ""
+        self,
+        body: RequestBody,
+        account: Account = ACCOUNT,
+        feed_id: str = "",
+        request_id: str = "",
+        **fields: Any,
     ) -> Placed:
         """Ask the adapter for something; a new order gets an id, as it would in the daemon.
+
+        Args:
+            body: what is asked for.
+            account: whose request it is.
+            feed_id: the feed; empty: the only one.
+            request_id: empty: a new one.
+            fields: others of the request.
 
         Raises:
             LocalFeedError: the feed is not online.
@@ -236,6 +248,7 @@ class MemoryOms:
             account=account,
             body=body,
             timestamp=self.clock.now(),
+            **fields,
         )
         placed = Placed(feed_id or next(iter(self.hubs)), request, order_id)
         self.send(placed)
@@ -260,6 +273,11 @@ class MemoryOms:
         self._do(hub, hub.query(query))
         await self.wait_until(lambda: len(self.responses) > before, f"an answer to {query.type}")
         return self.responses[before].response
+
+    def take_over(self, feed_id: str, taken: Sequence[Taken]) -> None:
+        """Begin with these updates of a feed, as if they had been kept before a start."""
+        self.taken[feed_id] = list(taken)
+        self.hubs[feed_id] = FeedHub(feed_id, len(taken))
 
     # What was told
 

@@ -34,7 +34,7 @@ from zenithd.oms.model.updates import Kept, decode_updates, encode_updates
 from zenithd.oms.oms import Oms
 from zenithd.oms.state import OmsState
 from zenithd.oms.turn import Surroundings
-from zenithd.plugin.journal import JournalFeed, JournalUnavailable
+from zenithd.plugin.journal import JournalFeed, JournalUnavailable, StateTooLarge
 
 NANOSECONDS = 1_000_000_000
 RETRY = "Retry"
@@ -402,7 +402,8 @@ class OrderDesk:
     async def _keep(self) -> None:
         """Keep the state, so that the next start is quick; not one that is ahead of the journal."""
         if self._sequence > self._kept_sequence and not self._committing:
-            await self._feed.keep_state(self._sequence, self._oms.checkpoint())
+            with contextlib.suppress(StateTooLarge):  # told where it is kept; the next start takes longer
+                await self._feed.keep_state(self._sequence, [self._oms.checkpoint()])
             self._kept_sequence = self._sequence
 
     async def _keep_time(self) -> None:

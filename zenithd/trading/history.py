@@ -122,6 +122,20 @@ class OrderHistory:
                     found.append(payload)
         return list(found)
 
+    async def state_at(self, time: int) -> OmsState:
+        """The state after the last update of that time or before, in nanoseconds since the Unix epoch."""
+        state = OmsState()
+        records = 0
+        async for _, body in self._feed.read():
+            for kept in decode_updates(body):
+                if kept.time > time:
+                    return state
+                state.replay(kept)
+            records += 1
+            if records % RECORDS_PER_STEP == 0:
+                await trio.lowlevel.checkpoint()
+        return state
+
     async def _reach(self, query: AccountQuery) -> None:
         """Have everything that the query may ask for."""
         async with self._reading:

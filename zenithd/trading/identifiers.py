@@ -8,6 +8,7 @@ from typing import Final
 
 LENGTH: Final = 22
 _ALPHABET: Final = string.digits + string.ascii_letters
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 class RandomIdentifiers:
@@ -25,4 +26,4 @@ class RandomIdentifiers:
         return self._new()
 
     def _new(self) -> str:
-        return "".join(self._source.choices(_ALPHABET, k=LENGTH))
+        return "".join(self._source.choices(_PAIRS, k=LENGTH // 2))

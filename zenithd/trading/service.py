@@ -32,6 +32,7 @@ from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
 from zenithd.trading.history import OrderHistory
 from zenithd.trading.identifiers import RandomIdentifiers
+from zenithd.trading.operators import account_routes
 from zenithd.trading.prices import PriceWatch
 from zenithd.trading.publishing import TradingPublisher
 from zenithd.trading.reference import MarketReference
@@ -62,6 +63,7 @@ class TradingService:
         prices: is to be told of every change of the markets.
         controller: answers clients.
         entries: its feeds, for the Zenith controller.
+        routes: REST for operators.
         answers: answers to order requests, counted by topic and outcome: `accepted`, or the first error code.
     """
 
@@ -100,6 +102,7 @@ class TradingService:
         publisher = TradingPublisher(bus, self.desk)
         history = OrderHistory(feed, lambda: self.desk.state, settings.history_entries_max)
         self.desk.listeners += [publisher, history, self.prices]
+        self.routes = account_routes(self.desk, history.state_at, identifiers.new_request_id)
         self.controller = TradingController(
             self.desk,
             history,

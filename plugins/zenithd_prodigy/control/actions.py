@@ -10,6 +10,7 @@ from zenithd.domain.market_data import TickStep, TickTable
 from zenithd_prodigy.control.bodies import ActionBody
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason, Refused
+from zenithd_prodigy.model.decimals import in_units
 from zenithd_prodigy.model.definitions import PriceLimits
 from zenithd_prodigy.model.orders import CloseReason
 from zenithd_prodigy.model.symbol import SymbolState
@@ -28,6 +29,8 @@ class Action(NamedTuple):
     """Body, market, symbol -> command, or why there is none."""
     done: str
     """The result string."""
+    nothing: Reason | None = None
+    """The refusal that only says that there was nothing to do: to an operator that is done, too."""
 
 
 class Unscalable(Exception):
@@ -40,12 +43,13 @@ def scaled(field: str, number: Decimal, scale: int) -> int:
     Raises:
         Unscalable: it has more decimals, or is no number.
     """
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 18:
+    try:
+        units = in_units(number, scale)
+    except ValueError:
+        units = None
+    if units is None:
         raise Unscalable(field)
-    exact = number.scaleb(scale)
-    if exact != exact.to_integral_value():
-        raise Unscalable(field)
-    return int(exact)
+    return units
 
 
 def action(name: str, of_symbol: bool) -> Action | None:
@@ -56,6 +60,15 @@ def action(name: str, of_symbol: bool) -> Action | None:
 def _status(body: ActionBody, market: str, symbol: SymbolState | None) -> Any:
     code = None if symbol is None else symbol.definition.code
     return c.SetStatus(market=market, status=body.status, symbol=code)
+
+
+def _start_of_day(body: ActionBody, market: str, _: SymbolState | None) -> Any:
+    assert body.trading_date is not None
+    return c.StartTradingDay(market=market, trading_date=body.trading_date)
+
+
+def _end_of_day(_: ActionBody, market: str, __: SymbolState | None) -> Any:
+    return c.EndTradingDay(market=market)
 
 
 def _tick_table(body: ActionBody, market: str, replaces: bool) -> Any:
@@ -114,6 +127,8 @@ def _takes(*names: str, needs: tuple[str, ...] = ()) -> tuple[frozenset[str], fr
 
 _OF_MARKETS = {
     "Status": Action(*_takes(needs=("status",)), _status, "Changed"),
+    "StartOfDay": Action(*_takes(needs=("trading_date",)), _start_of_day, "Changed"),
+    "EndOfDay": Action(*_takes(), _end_of_day, "Changed"),
     "TickTable.Add": Action(
         *_takes(needs=("name", "tick_table")),
         lambda body, market, _: _tick_table(body, market, False),
@@ -129,7 +144,7 @@ _OF_MARKETS = {
 
 _OF_SYMBOLS = {
     "Status": Action(*_takes("status"), _status, "Changed"),
-    "BulkCancel": Action(*_takes("reason"), _bulk_cancel, "Cancelled"),
+    "BulkCancel": Action(*_takes("reason"), _bulk_cancel, "Cancelled", nothing=Reason.UNKNOWN_ORDER),
     "Reference": Action(*_takes("price", needs=("name",)), _reference, "Changed"),
     "PriceLimits": Action(*_takes("low", "high"), _price_limits, "Changed"),
     "CancelTrade": Action(*_takes(needs=("trade_id",)), _cancel_trade, "Cancelled"),

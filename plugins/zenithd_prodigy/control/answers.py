@@ -12,6 +12,7 @@ from zenithd_prodigy.control.bodies import (
     MarketConfig,
     MarketData,
     MarketState,
+    PriceLimits,
     SymbolAnswer,
     SymbolData,
     SymbolState,
@@ -77,12 +78,14 @@ def _symbol_state(model: Model, symbol: Symbol) -> SymbolState:
     def price(ticks: int | None) -> Decimal | None:
         return None if ticks is None else Decimal(ticks).scaleb(-symbol.definition.price_scale)
 
+    limits = symbol.limits
     return SymbolState(
         status=symbol.status or model.status,
         orders=len(symbol.orders),
         best_bid=price(symbol.best_price(Side.BID)),
         best_ask=price(symbol.best_price(Side.ASK)),
         last_price=price(symbol.last_price),
+        price_limits=None if limits is None else PriceLimits(low=price(limits.low), high=price(limits.high)),
         references={name: price(ticks) or Decimal(0) for name, ticks in sorted(symbol.references.items())},
     )
 

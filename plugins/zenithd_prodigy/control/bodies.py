@@ -9,11 +9,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from zenithd_prodigy.engine.commands import TEXT_LENGTH_MAX
 from zenithd_prodigy.model.definitions import EntityType, MarketSettings
+from zenithd_prodigy.model.orders import SelfTrade
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.timetable.plan import Timetable
 
-Code = Annotated[str, Meta(min_length=1, max_length=40)]
+Text = Annotated[str, Meta(max_length=TEXT_LENGTH_MAX)]
+"""Every subscriber is sent it: none may be of any length."""
+Texts = Annotated[dict[Text, Text], Meta(max_length=100)]
+Cfi = Annotated[str, Meta(pattern="^[A-Z]{6}$", description="CFI code, ISO 10962")]
+Limit = Annotated[int, Meta(ge=1, le=10**15)]
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
@@ -31,8 +37,8 @@ class MarketData(_Body, frozen=True, kw_only=True):
     """What describes a market."""
 
     status: Status = Status.CLOSED
-    name: str = ""
-    currency: str | None = None
+    name: Text = ""
+    currency: Text | None = None
 
 
 class CreateMarketBody(_Body, frozen=True, kw_only=True):
@@ -45,19 +51,31 @@ class CreateMarketBody(_Body, frozen=True, kw_only=True):
     translator_type: str = "Standard"
 
 
+class ChangedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the market trades, see `MarketSettings`. What is left out stays."""
+
+    self_trade: SelfTrade | UnsetType = UNSET
+    shows_parties: bool | UnsetType = UNSET
+    orders_max: Limit | UnsetType = UNSET
+    quantity_max: Limit | UnsetType = UNSET
+    price_max: Limit | UnsetType = UNSET
+    command_ids_kept: Limit | UnsetType = UNSET
+    trades_kept: Limit | UnsetType = UNSET
+
+
 class ChangedConfig(_Body, frozen=True, kw_only=True):
     """What is left out stays."""
 
     time_zone: str | UnsetType = UNSET
-    settings: MarketSettings | UnsetType = UNSET
+    settings: ChangedSettings | UnsetType = UNSET
 
 
 class ChangedData(_Body, frozen=True, kw_only=True):
     """What is left out stays."""
 
     status: Status | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    currency: str | UnsetType | None = UNSET
+    name: Text | UnsetType = UNSET
+    currency: Text | UnsetType | None = UNSET
 
 
 class ChangeMarketBody(_Body, frozen=True, kw_only=True):
@@ -70,13 +88,11 @@ class ChangeMarketBody(_Body, frozen=True, kw_only=True):
 class SymbolData(_Body, frozen=True, kw_only=True):
     """A symbol to be listed. Scales are numbers of decimals and never change."""
 
-    name: str = ""
-    currency: str | None = None
-    class_: Annotated[str, Meta(description="CFI code, ISO 10962")] = msgspec.field(
-        default="EXXXXX", name="Class"
-    )
-    attributes: dict[str, str] = {}
-    alternates: dict[str, str] = {}
+    name: Text = ""
+    currency: Text | None = None
+    class_: Cfi = msgspec.field(default="EXXXXX", name="Class")
+    attributes: Texts = {}
+    alternates: Texts = {}
     status: Status | None = None
     tick_table: str = ""
     price_scale: Annotated[int, Meta(ge=0, le=9)] = 2
@@ -93,11 +109,13 @@ class SymbolBody(_Body, frozen=True, kw_only=True):
 class ChangedSymbolData(_Body, frozen=True, kw_only=True):
     """What is left out stays."""
 
-    name: str | UnsetType = UNSET
-    currency: str | UnsetType | None = UNSET
-    class_: str | UnsetType = msgspec.field(default=UNSET, name="Class")
-    attributes: dict[str, str] | UnsetType = UNSET
-    alternates: dict[str, str] | UnsetType = UNSET
+    name: Text | UnsetType = UNSET
+    currency: Text | UnsetType | None = UNSET
+    class_: Cfi | UnsetType = msgspec.field(default=UNSET, name="Class")
+    attributes: Texts | UnsetType = UNSET
+    alternates: Texts | UnsetType = UNSET
+    status: Status | UnsetType | None = UNSET
+    """None: that of the market again."""
     tick_table: str | UnsetType = UNSET
     lot_size: Decimal | UnsetType = UNSET
 
@@ -119,14 +137,16 @@ class TickRate(_Body, frozen=True, kw_only=True):
 class ActionBody(_Body, frozen=True, kw_only=True):
     """Parameters of an action; each takes those that the path's action names, and no others.
 
-    Status: Status (without it a symbol inherits its market's). TickTable.Add, .Update, .Remove: Name,
+    Status: Status (without it a symbol inherits its market's).
+    StartOfDay: TradingDate. EndOfDay: none. TickTable.Add, .Update, .Remove: Name,
     TickTable. BulkCancel: Reason. Reference: Name, Price (without it the reference price goes). CancelTrade:
     TradeID. CorrectTrade: TradeID, Price, Quantity. PriceLimits: Low, High (without both: no limits).
     """
 
     status: Status | None = None
     name: str | None = None
-    tick_table: tuple[TickRate, ...] | None = None
+    tick_table: Annotated[tuple[TickRate, ...], Meta(max_length=100)] | None = None
+    trading_date: date | None = None
     reason: Literal["Cancel", "Manual"] | None = None
     price: Decimal | None = None
     quantity: Decimal | None = None
@@ -138,7 +158,7 @@ class ActionBody(_Body, frozen=True, kw_only=True):
 class EntityBody(_Body, frozen=True, kw_only=True):
     """An executing firm."""
 
-    name: str = ""
+    name: Text = ""
     type_: EntityType = msgspec.field(default=EntityType.ORGANISATION, name="Type")
     can_trade: bool = True
 
@@ -146,7 +166,7 @@ class EntityBody(_Body, frozen=True, kw_only=True):
 class HolidayBody(_Body, frozen=True, kw_only=True):
     """A day without trading or, with `plan`, one that follows another day plan, such as a half day."""
 
-    name: str = ""
+    name: Text = ""
     plan: str | None = None
 
 
@@ -182,6 +202,13 @@ class MarketAnswer(_Body, frozen=True, kw_only=True):
     state: MarketState | None = None
 
 
+class PriceLimits(_Body, frozen=True, kw_only=True):
+    """Between which prices orders are taken; None: no limit on that side."""
+
+    low: Decimal | None
+    high: Decimal | None
+
+
 class SymbolState(_Body, frozen=True, kw_only=True):
     """How a symbol stands."""
 
@@ -192,6 +219,8 @@ class SymbolState(_Body, frozen=True, kw_only=True):
     best_ask: Decimal | None
     last_price: Decimal | None
     references: dict[str, Decimal]
+    price_limits: PriceLimits | None
+    """None: any price is taken."""
 
 
 class SymbolAnswer(_Body, frozen=True, kw_only=True):

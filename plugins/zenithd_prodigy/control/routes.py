@@ -8,23 +8,24 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import UNSET
+import trio
+from msgspec import UNSET, UnsetType
 
-from zenithd.plugin import HttpAnswer, HttpParameter, HttpRequest, HttpRoute
+from zenithd.plugin import HttpAnswer, HttpParameter, HttpRequest, HttpRoute, JournalUnavailable
 from zenithd_prodigy.control import bodies as b
 from zenithd_prodigy.control.actions import Unscalable, action, result_of, scaled
 from zenithd_prodigy.control.answers import entity_answers, market_answer, symbol_answer
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.keeper import Keeper, KeeperStopped
-from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
+from zenithd_prodigy.model.definitions import Entity, MarketSettings, SymbolDefinition
 from zenithd_prodigy.model.events import Event
 from zenithd_prodigy.model.statuses import STATUS_TABLE
 from zenithd_prodigy.timetable.plan import Timetable
 
 EXCHANGE, SYMBOL, CONTROL = "Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"
 STATE = {"withState": HttpParameter(type=bool, description="With how it stands now", default=False)}
-NEW_CODE = {"newCode": HttpParameter(type=str, description="The code from now on", default="")}
+NEW_CODE = {"newCode": HttpParameter(type=str, description="The code from now on", required=True)}
 
 
 class Markets(Protocol):
@@ -121,7 +122,7 @@ def _route(
     refusals = {
         404: "No such market, symbol or firm",
         422: "Refused: the answer names the field or reason",
-        503: "The market stopped meanwhile: whether it was done is not known",
+        503: "The market stopped or its journal failed meanwhile: whether it was done is not known",
     }
     if method == "POST":
         refusals[409] = "There is one with this code"
@@ -136,10 +137,11 @@ def _route(
         status=status,
         content=content,
         refusals=refusals,
+        refusal=Refusal,
     )
 
 
-class _Result(msgspec.Struct, frozen=True, rename="pascal"):
+class Refusal(msgspec.Struct, frozen=True, rename="pascal"):
     """Why something was refused: the code is for programs, the text for people."""
 
     code: str
@@ -157,12 +159,12 @@ class _NotThere(Exception):
 def _told(outcome: Refused | object, done: str, status: int = 200, location: str | None = None) -> HttpAnswer:
     if isinstance(outcome, Refused):
         refused_status, code = result_of(outcome)
-        return HttpAnswer(status=refused_status, content=_Result(code, str(outcome)))
+        return HttpAnswer(status=refused_status, content=Refusal(code, str(outcome)))
     return HttpAnswer(status=status, content=done, location=location)
 
 
 def _wrong(code: str, reason: str, status: int = 422) -> HttpAnswer:
-    return HttpAnswer(status=status, content=_Result(code, reason))
+    return HttpAnswer(status=status, content=Refusal(code, reason))
 
 
 Handle = Callable[[Any, HttpRequest], Awaitable[HttpAnswer]]
@@ -178,6 +180,8 @@ def _of_what_is_there(handle: Handle) -> Handle:
             return _told(Refused(missing.reason), "")
         except KeeperStopped:
             return _wrong("Fault", "the market stopped meanwhile: look what came of it, and try again", 503)
+        except JournalUnavailable as error:
+            return _wrong("Fault", f"{error}: look what came of it, and try again", 503)
 
     return answered
 
@@ -187,6 +191,8 @@ class _Control:
 
     def __init__(self, markets: Markets) -> None:
         self._markets = markets
+        self._rewriting = trio.Lock()
+        """Held while a part of something is changed by writing it all: so no change undoes another."""
 
     def _keeper(self, request: HttpRequest) -> Keeper:
         keeper = self._markets.find(request.path["market"])
@@ -209,6 +215,7 @@ class _Control:
         model = self._keeper(request).market.model
         return HttpAnswer(content=market_answer(model, with_state=request.query["withState"]))
 
+    @_of_what_is_there
     async def create(self, request: HttpRequest) -> HttpAnswer:
         body: b.CreateMarketBody = request.body
         code = request.path["market"]
@@ -237,14 +244,17 @@ class _Control:
         status = body.data.status
         if status is not UNSET and not STATUS_TABLE[status].on_market:
             return _told(Refused(Reason.STATUS_PLACE), "")  # before anything else is changed
-        changes = c.ChangeMarket(
-            market=code,
-            name=body.data.name,
-            currency=body.data.currency,
-            time_zone=body.config.time_zone,
-            settings=body.config.settings,
-        )
-        outcome = await self._keeper(request).execute(changes)
+        async with self._rewriting:
+            changes = c.ChangeMarket(
+                market=code,
+                name=body.data.name,
+                currency=body.data.currency,
+                time_zone=body.config.time_zone,
+                settings=_merged(
+                    self._keeper(request).market.model.definition.settings, body.config.settings
+                ),
+            )
+            outcome = await self._keeper(request).execute(changes)
         nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
         if status is not UNSET and (nothing or not isinstance(outcome, Refused)):
             outcome = await self._keeper(request).execute(c.SetStatus(market=code, status=status))
@@ -276,17 +286,21 @@ class _Control:
             command = found.make(body, request.path["market"], symbol)
         except Unscalable as wrong:
             return _wrong(str(wrong), "more decimals than the symbol has, or no number")
-        return await self._do(request, command, found.done)
+        outcome = await keeper.execute(command)
+        nothing = isinstance(outcome, Refused) and outcome.reason is found.nothing
+        return _told([] if nothing else outcome, found.done)
 
     @_of_what_is_there
     async def timetable(self, request: HttpRequest) -> HttpAnswer:
         command = c.SetTimetable(market=request.path["market"], timetable=request.body)
-        return await self._do(request, command, "Changed")
+        async with self._rewriting:
+            return await self._do(request, command, "Changed")
 
     @_of_what_is_there
     async def no_timetable(self, request: HttpRequest) -> HttpAnswer:
         command = c.SetTimetable(market=request.path["market"], timetable=None)
-        return await self._do(request, command, "Removed")
+        async with self._rewriting:
+            return await self._do(request, command, "Removed")
 
     @_of_what_is_there
     async def holiday(self, request: HttpRequest) -> HttpAnswer:
@@ -298,6 +312,10 @@ class _Control:
         return await self._set_day(request, None)
 
     async def _set_day(self, request: HttpRequest, body: b.HolidayBody | None) -> HttpAnswer:
+        async with self._rewriting:
+            return await self._set_day_alone(request, body)
+
+    async def _set_day_alone(self, request: HttpRequest, body: b.HolidayBody | None) -> HttpAnswer:
         timetable = self._keeper(request).market.model.timetable
         if timetable is None:
             return _wrong("Timetable", "the market has no timetable")
@@ -366,7 +384,12 @@ class _Control:
             attributes=data.attributes,
             alternates=data.alternates,
         )
-        return await self._do(request, command, "Changed", 201, f"/market/{market}/symbol/{code}")
+        outcome = await self._keeper(request).execute(command)
+        nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
+        if data.status is not UNSET and (nothing or not isinstance(outcome, Refused)):
+            status = c.SetStatus(market=market, symbol=code, status=data.status)
+            outcome = await self._keeper(request).execute(status)
+        return _told(outcome, "Changed", 201, f"/market/{market}/symbol/{code}")
 
     @_of_what_is_there
     async def unlist(self, request: HttpRequest) -> HttpAnswer:
@@ -409,6 +432,13 @@ def _entity(request: HttpRequest, *, replaces: bool) -> c.AddEntity:
     body: b.EntityBody = request.body
     entity = Entity(request.path["entity"], body.type_, body.name, body.can_trade)
     return c.AddEntity(market=request.path["market"], definition=entity, replaces=replaces)
+
+
+def _merged(settings: MarketSettings, changed: b.ChangedSettings | UnsetType) -> MarketSettings | UnsetType:
+    if changed is UNSET:
+        return UNSET
+    given = {name: value for name, value in msgspec.structs.asdict(changed).items() if value is not UNSET}
+    return msgspec.structs.replace(settings, **given)
 
 
 def _with_day(timetable: Timetable, day: date, body: b.HolidayBody | None) -> Timetable:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET
@@ -27,6 +26,7 @@ from zenithd_prodigy.model.orders import CloseReason
 from zenithd_prodigy.model.statuses import STATUS_TABLE
 from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.tick_ladder import TickLadder
+from zenithd_prodigy.timetable.plan import is_time_zone
 
 SCALE_MAX = 9
 """Most decimals of a symbol's prices and quantities."""
@@ -49,7 +49,9 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         return Refused(Reason.STATUS_PLACE)
     if not 0 < command.first_order < 2**62:
         return Refused(Reason.DEFINITION, "first_order must be above zero and below 2**62")
-    if not _is_time_zone(command.time_zone):
+    if not 0 < command.first_trade < 2**62:
+        return Refused(Reason.DEFINITION, "first_trade must be above zero and below 2**62")
+    if not is_time_zone(command.time_zone):
         return Refused(Reason.TIME_ZONE)
     definition = MarketDefinition(
         code=command.market,
@@ -59,12 +61,15 @@ def create_market(model: StandardModel, command: c.CreateMarket, now: int) -> Ou
         settings=command.settings,
     )
     first = max(command.first_order, model.next_order)
-    return _do(model, e.MarketCreated(now, definition, command.status, first, command.command_id))
+    return _do(
+        model,
+        e.MarketCreated(now, definition, command.status, first, command.command_id, command.first_trade),
+    )
 
 
 def change_market(model: StandardModel, command: c.ChangeMarket, now: int) -> Outcome:
     """Change what the command names; limits hold for what comes, not for what is there."""
-    if command.time_zone is not UNSET and not _is_time_zone(command.time_zone):
+    if command.time_zone is not UNSET and not is_time_zone(command.time_zone):
         return Refused(Reason.TIME_ZONE)
     definition = _changed(model.definition, command, ("name", "time_zone", "currency", "settings"))
     if definition == model.definition:
@@ -100,9 +105,9 @@ def list_symbol(model: StandardModel, command: c.ListSymbol, now: int) -> Outcom
         return refusal
     if not 0 < command.first_trade_id < 2**62:
         return Refused(Reason.DEFINITION, "first_trade_id must be above zero and below 2**62")
-    event = e.SymbolListed(
-        now, definition, model.next_symbol_number, command.status, command.first_trade_id, command.command_id
-    )
+    number = model.next_symbol_number
+    first = max(command.first_trade_id, model.first_trade_id(definition.code, number))
+    event = e.SymbolListed(now, definition, number, command.status, first, command.command_id)
     return _do(model, event)
 
 
@@ -295,11 +300,3 @@ def _refuse_table(table: TickTable, scale: int) -> Refused | None:
     except ValueError as error:
         return Refused(Reason.TICK_TABLE, str(error))
     return None
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True

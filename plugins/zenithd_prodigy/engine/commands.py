@@ -115,7 +115,11 @@ class RunPhase(_Command, frozen=True, kw_only=True, gc=False, tag="RunPhase"):
 
 
 class SetTimetable(_Command, frozen=True, kw_only=True, gc=False, tag="SetTimetable"):
-    """Give the market a timetable, from now on; None: operators change its phases."""
+    """Give the market a timetable, from now on; None: operators change its phases.
+
+    What the old one has due is done first. If by the new one today's trading day has begun and not ended, the
+    market is in it.
+    """
 
     timetable: Timetable | None
 
@@ -131,7 +135,10 @@ class EndTradingDay(_Command, frozen=True, kw_only=True, gc=False, tag="EndTradi
 
 
 class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
-    """Create the market. `first_order` is above every order number that it used in an earlier life."""
+    """Create the market.
+
+    `first_order` and `first_trade` are above every number of an order or trade of an earlier life of it.
+    """
 
     name: str = ""
     time_zone: str = "UTC"
@@ -139,6 +146,7 @@ class CreateMarket(_Command, frozen=True, kw_only=True, tag="CreateMarket"):
     status: Status = Status.CLOSED
     settings: MarketSettings = MarketSettings()
     first_order: int = 1
+    first_trade: int = 1
 
 
 class ChangeMarket(_Command, frozen=True, kw_only=True, tag="ChangeMarket"):

@@ -20,6 +20,7 @@ MARKET_TO_LIMIT = OrderType.MARKET_TO_LIMIT
 DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
 IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
 CONTINUOUS = Matching.CONTINUOUS
+_OF_PARTS = "lots of {}: what is shown at a time trades by itself"
 BOOK, INCOMING = Standing.BOOK, Standing.INCOMING
 
 Outcome = list[Event] | Refused
@@ -266,6 +267,8 @@ def _refuse_terms(model: StandardModel, symbol: SymbolState, command: PlaceOrder
     at_once = command.time_in_force in (IOC, FOK)
     if display is not None and (not 0 < display <= command.quantity or command.order_type is not LIMIT):
         return Refused(Reason.DISPLAY_QUANTITY)
+    if display is not None and display % symbol.definition.lot_size:
+        return Refused(Reason.QUANTITY_LOT, _OF_PARTS.format(symbol.definition.lot_size))
     if not 0 <= minimum <= command.quantity:
         return Refused(Reason.MINIMUM_QUANTITY)
     if (minimum or command.all_or_none) and (
@@ -321,6 +324,8 @@ def _refuse_amendment(
     if display is not None:
         if order.price is None or not 0 < display <= new_quantity:
             return Refused(Reason.DISPLAY_QUANTITY)
+        if display % symbol.definition.lot_size:
+            return Refused(Reason.QUANTITY_LOT, _OF_PARTS.format(symbol.definition.lot_size))
         if order.all_or_none or order.minimum:
             return Refused(Reason.CONDITION)
     if price in (None, order.price) and new_quantity == order.quantity and display in (None, order.display):

@@ -30,8 +30,8 @@ from zenithd_prodigy.model.events import (
 from zenithd_prodigy.model.model import StandardModel
 from zenithd_prodigy.model.orders import CloseReason, Order, TimeInForce
 from zenithd_prodigy.model.statuses import STATUS_TABLE, Matching, Status
-from zenithd_prodigy.timetable.due import next_due, place_at
-from zenithd_prodigy.timetable.plan import PhaseKind
+from zenithd_prodigy.timetable.due import Place, Transition, due, next_due, place_at
+from zenithd_prodigy.timetable.plan import PhaseKind, Timetable, excess
 
 
 def set_status(model: StandardModel, command: SetStatus, now: int) -> list[Event] | Refused:
@@ -54,10 +54,18 @@ def run_phase(model: StandardModel, command: RunPhase, now: int) -> list[Event] 
         return Refused(Reason.PHASE)
     if (following.place.day, following.place.index) != (command.day, command.index):
         return Refused(Reason.PHASE)
-    reached = PhaseReached(now, following.place, command.command_id)
+    events: list[Event] = []
+    _do_phase(model, following, now, events, command.command_id)
+    return events
+
+
+def _do_phase(
+    model: StandardModel, transition: Transition, now: int, events: list[Event], command_id: str
+) -> None:
+    reached = PhaseReached(now, transition.place, command_id)
     model.apply(reached)
-    events: list[Event] = [reached]
-    kind, today = following.phase.kind, following.place.day
+    events.append(reached)
+    kind, today = transition.phase.kind, transition.place.day
     status = kind.status
     if status is not None:
         _change_status(model, status, None, now, events)
@@ -66,15 +74,40 @@ def run_phase(model: StandardModel, command: RunPhase, now: int) -> list[Event] 
             _start_day(model, today, now, events)
     elif model.trading_date is not None:
         _end_day(model, model.trading_date, now, events)
-    return events
+
+
+def _has_begun(timetable: Timetable, place: Place) -> bool:
+    """True if the day of the place was begun and not ended by the phases up to it."""
+    kinds = [phase.kind for phase in timetable.plan_of(place.day)[: place.index + 1]]
+    begun = [kind for kind in kinds if kind in (PhaseKind.START_OF_DAY, PhaseKind.END_OF_DAY)]
+    return bool(begun) and begun[-1] is PhaseKind.START_OF_DAY
 
 
 def set_timetable(model: StandardModel, command: SetTimetable, now: int) -> list[Event] | Refused:
-    """Follow another timetable from now on; what it would have done before is not made up."""
-    place = None if command.timetable is None else place_at(command.timetable, now)
-    event = TimetableSet(now, command.timetable, place, command.command_id)
+    """Follow another timetable from now on; what it would have done before is not made up.
+
+    But what the old one has due and has not done yet is done, and the market is in the trading day in which
+    the new one has it: else orders for the day would outlive it.
+    """
+    refused = None if command.timetable is None else excess(command.timetable)
+    if refused is not None:
+        return Refused(Reason.TIMETABLE, refused)
+    events: list[Event] = []
+    command_id = command.command_id
+    if model.timetable is not None and model.place is not None:
+        for each in due(model.timetable, model.place, now):
+            _do_phase(model, each, now, events, command_id)
+            command_id = ""
+    timetable = command.timetable
+    place = None if timetable is None else place_at(timetable, now)
+    event = TimetableSet(now, timetable, place, command_id)
     model.apply(event)
-    return [event]
+    events.append(event)
+    if timetable is None or place is None or not _has_begun(timetable, place):
+        return events
+    if model.trading_date is None or model.trading_date < place.day:
+        _start_day(model, place.day, now, events)
+    return events
 
 
 def start_trading_day(model: StandardModel, command: StartTradingDay, now: int) -> list[Event] | Refused:

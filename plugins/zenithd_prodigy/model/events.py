@@ -205,6 +205,8 @@ class MarketCreated(msgspec.Struct, frozen=True, array_like=True, tag="MC"):
     first_order: int = 1
     """Orders are numbered from here: above every number that the market used before."""
     command_id: str = ""
+    first_trade: int = 1
+    """The trades of every symbol are numbered from here: above those of an earlier market of this code."""
 
 
 class MarketChanged(msgspec.Struct, frozen=True, array_like=True, tag="MD"):

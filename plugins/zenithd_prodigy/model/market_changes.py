@@ -27,6 +27,7 @@ from zenithd_prodigy.model.events import (
     TradingDayStarted,
 )
 from zenithd_prodigy.model.order_changes import recode
+from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.model.symbol import SymbolState
 
 if TYPE_CHECKING:
@@ -39,12 +40,15 @@ def market_created(state: MarketState, event: MarketCreated) -> None:
     state.definition = event.definition
     state.status = event.status
     state.next_order = event.first_order
+    state.first_trade = event.first_trade
     state.command_ids.kept = event.definition.settings.command_ids_kept
     _remember(state, event.command_id)
 
 
 def market_changed(state: MarketState, event: MarketChanged) -> None:
-    """Other settings hold from here on."""
+    """Other settings hold from here on, or it has another code."""
+    if event.definition.code != state.definition.code:
+        state.former_codes.add(state.definition.code)
     state.definition = event.definition
     state.command_ids.kept = event.definition.settings.command_ids_kept
     for symbol in state.symbols.values():
@@ -55,7 +59,11 @@ def market_changed(state: MarketState, event: MarketChanged) -> None:
 def market_removed(state: MarketState, event: MarketRemoved) -> None:
     """The market is gone, with its symbols."""
     state.exists = False
+    for symbol in state.symbols.values():
+        state.end_code(symbol)
     state.symbols.clear()
+    state.status = Status.CLOSED
+    state.timetable = state.place = None
     _remember(state, event.command_id)
 
 
@@ -90,6 +98,8 @@ def trading_day_started(state: MarketState, event: TradingDayStarted) -> None:
     """A new trading date."""
     state.trading_date = event.trading_date
     state.day_ended = False
+    for symbol in state.symbols.values():
+        symbol.day_first_trade = symbol.next_trade_id
     _remember(state, event.command_id)
 
 
@@ -103,7 +113,7 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
     """A new symbol without orders."""
     symbol = SymbolState(event.definition, event.number, state.definition.settings.trades_kept)
     symbol.status = event.status
-    symbol.next_trade_id = event.first_trade_id
+    symbol.next_trade_id = symbol.day_first_trade = event.first_trade_id
     symbol.set_ladder(state.table_of(event.definition.tick_table))
     state.settle_rules(symbol)
     state.symbols[event.definition.code] = symbol
@@ -114,15 +124,21 @@ def symbol_listed(state: MarketState, event: SymbolListed) -> None:
 def symbol_changed(state: MarketState, event: SymbolChanged) -> None:
     """Another definition, perhaps with another code."""
     symbol = state.symbols.pop(event.symbol)
+    code = event.definition.code
+    if code != event.symbol:
+        first = state.first_trade_id(code, symbol.number)
+        state.end_code(symbol)
+        symbol.next_trade_id = max(symbol.next_trade_id, first)
+        symbol.day_first_trade = max(symbol.day_first_trade, first)
     symbol.definition = event.definition
     symbol.set_ladder(state.table_of(event.definition.tick_table))
-    state.symbols[event.definition.code] = symbol
+    state.symbols[code] = symbol
     _remember(state, event.command_id)
 
 
 def symbol_unlisted(state: MarketState, event: SymbolUnlisted) -> None:
     """The symbol is gone."""
-    del state.symbols[event.symbol]
+    state.end_code(state.symbols.pop(event.symbol))
     _remember(state, event.command_id)
 
 

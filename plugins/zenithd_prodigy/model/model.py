@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model import market_changes, order_changes
-from zenithd_prodigy.model.checkpoint import capture, decode_checkpoint, encode_checkpoint, restore_into
+from zenithd_prodigy.model.checkpoint import decode_checkpoint, encode_pieces, restore_into
 from zenithd_prodigy.model.state import MarketState
 
 _CHANGES: dict[type, Callable[[Any, Any], None]] = {
@@ -51,7 +51,11 @@ class StandardModel(MarketState):
 
     def checkpoint(self) -> bytes:
         """The whole state, to be kept; `from_checkpoint` makes it again."""
-        return encode_checkpoint(capture(self))
+        return b"".join(encode_pieces(self))
+
+    def checkpoint_pieces(self) -> Iterator[bytes]:
+        """What `checkpoint` gives, piece by piece; the state must not change until the last one."""
+        return encode_pieces(self)
 
     @classmethod
     def from_checkpoint(cls, encoded: bytes) -> StandardModel:
@@ -66,4 +70,7 @@ class StandardModel(MarketState):
 
     def digest(self) -> str:
         """32 hexadecimal digits that are the same for the same state, on every machine."""
-        return hashlib.blake2b(self.checkpoint(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(digest_size=16)
+        for piece in encode_pieces(self):
+            digest.update(piece)
+        return digest.hexdigest()

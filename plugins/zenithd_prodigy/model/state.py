@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from zenithd.domain.market_data import TickTable
 from zenithd_prodigy.model.definitions import NO_TICK_TABLE, Entity, MarketDefinition
 from zenithd_prodigy.model.orders import Order
@@ -12,6 +14,14 @@ from zenithd_prodigy.model.statuses import STATUS_TABLE, Status
 from zenithd_prodigy.model.symbol import SymbolState
 from zenithd_prodigy.timetable.due import Place
 from zenithd_prodigy.timetable.plan import Timetable
+
+
+class EndedCode(msgspec.Struct, frozen=True, array_like=True):
+    """A code that a symbol had: trades under it are stored, so their ids are never used for it again."""
+
+    number: int
+    """Of the symbol that had it last."""
+    next_trade_id: int
 
 
 class MarketState:
@@ -25,8 +35,12 @@ class MarketState:
         self.exists = False
         """False before it is created and after it is removed."""
         self.definition = MarketDefinition(code="")
+        self.former_codes: set[str] = set()
+        """Codes that the market had before it was renamed."""
         self.status = Status.CLOSED
         self.symbols: dict[str, SymbolState] = {}
+        self.ended: dict[str, EndedCode] = {}
+        """Codes that no symbol has any more, or not the one that had them before."""
         self.tick_tables: dict[str, TickTable] = {}
         self.entities: dict[str, Entity] = {}
         self.timetable: Timetable | None = None
@@ -36,6 +50,7 @@ class MarketState:
         self.day_ended = False
         self.next_order = 1
         self.next_symbol_number = 1
+        self.first_trade = 1
         self.order_count = 0
         self.command_ids: Recent[str, int] = Recent(self.definition.settings.command_ids_kept)
         """Ids of the commands that were carried out, with the order that each brought or concerned."""
@@ -48,6 +63,23 @@ class MarketState:
             for _, order in sorted(symbol.orders.items())
             if order.party.entity == entity
         ]
+
+    def first_trade_id(self, code: str, number: int) -> int:
+        """The first trade id that a symbol may use under a code."""
+        ended = self.ended.get(code)
+        if ended is None or ended.number == number:
+            return self.first_trade
+        return ended.next_trade_id
+
+    def end_code(self, symbol: SymbolState) -> None:
+        """The symbol has another code from here on, or none."""
+        code = symbol.definition.code
+        first = max(symbol.next_trade_id, self.first_trade_id(code, symbol.number))
+        self.ended[code] = EndedCode(symbol.number, first)
+
+    def had_code(self, code: str) -> bool:
+        """True if the market has the code, or had it once."""
+        return code == self.definition.code or code in self.former_codes
 
     def settle_rules(self, symbol: SymbolState) -> None:
         """Take over what the status that holds for the symbol allows."""

@@ -33,9 +33,9 @@ class SymbolState:
     """Others read it, only applied events change it."""
 
     __slots__ = (
-        "asks", "bids", "conditional", "definition", "indicative", "ladder", "last_price", "limits",
-        "next_priority", "next_trade_id", "number", "orders", "references", "rules", "status", "trades",
-        "unpriced",
+        "asks", "bids", "conditional", "day_first_trade", "definition", "indicative", "ladder", "last_price",
+        "limits", "next_priority", "next_trade_id", "number", "orders", "references", "rules", "status",
+        "trades", "unpriced",
     )  # fmt: skip
 
     def __init__(self, definition: SymbolDefinition, number: int, trades_kept: int) -> None:
@@ -61,6 +61,8 @@ class SymbolState:
         self.indicative = NO_INDICATIVE
         self.last_price: int | None = None
         self.next_trade_id = 1
+        self.day_first_trade = 1
+        """Trades from this id on are of the trading day, and stand on today's tape of the code."""
         self.next_priority = 1
 
     def side(self, side: Side) -> BookSide:
@@ -78,6 +80,10 @@ class SymbolState:
     def in_book(self, side: Side) -> Iterator[Order]:
         """The orders of a side of the book in the order in which they would trade."""
         return iter(self.side(side))
+
+    def is_of_today(self, trade_id: int) -> bool:
+        """Whether subscribers have a trade on today's tape of the symbol's code."""
+        return trade_id >= self.day_first_trade
 
     def set_ladder(self, table: TickTable | None) -> None:
         """Take over the price steps of its tick table."""

@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 class Memory(msgspec.Struct, Generic[Key, Value]):
     """Keeps at least the newest `kept` entries, and fewer than twice as many; see `model.recent.Recent`."""
 
-    kept: int = 100_000
+    kept: int
     current: dict[Key, Value] = {}
     previous: dict[Key, Value] = {}
     newest: int = 0

@@ -10,7 +10,7 @@ left out; the order management system keeps that as it is. Of a refused request 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -57,6 +57,12 @@ from zenithd_prodigy.oms.memory import Memory
 MARKET_FEED: Final = "market "
 """Begins the names of the markets' feeds; a number follows."""
 
+REQUESTS_KEPT: Final = 100_000
+"""At least so many of the newest requests are remembered, as the markets remember their commands."""
+
+CLOSED_KEPT: Final = 10_000
+"""At least so many of the newest completed orders of each market are remembered."""
+
 _NANOSECONDS: Final = 1_000_000_000
 _TYPES: Final = {
     exchange.OrderType.LIMIT: OrderType.LIMIT,
@@ -96,7 +102,8 @@ class ReportedMarket(msgspec.Struct):
     """Numbers of the symbols, which they keep whatever their code is."""
     orders: dict[int, ReportedOrder] = {}
     """Those that are in the market."""
-    closed: Memory[int, ReportedOrder] = msgspec.field(default_factory=Memory)
+    closed: Memory[int, ReportedOrder] = msgspec.field(default_factory=lambda: Memory(kept=CLOSED_KEPT))
+    """Those that can still be moved, and whose trades can still be told of when they are changed."""
 
     @property
     def destination(self) -> str:
@@ -127,14 +134,26 @@ class Told(msgspec.Struct):
     exchanges: dict[str, ExchangeDetails] = {}
     open: dict[str, Place] = {}
     """Orders in a market, by the order management system's id."""
-    closed: Memory[str, Place] = msgspec.field(default_factory=Memory)
-    requests: Memory[str, bool] = msgspec.field(default_factory=Memory)
+    closed: Memory[str, Place] = msgspec.field(default_factory=lambda: Memory(kept=CLOSED_KEPT))
+    requests: Memory[str, bool] = msgspec.field(default_factory=lambda: Memory(kept=REQUESTS_KEPT))
     """What became of each request: carried out, or refused."""
-    named: Memory[str, tuple[Account, str]] = msgspec.field(default_factory=Memory)
+    named: Memory[str, tuple[Account, str]] = msgspec.field(
+        default_factory=lambda: Memory(kept=REQUESTS_KEPT)
+    )
+    """Requests whose commands have other names than the usual ones."""
+
+
+class _Checkpoint(msgspec.Struct, array_like=True, frozen=True):
+    """What is known, in the pieces in which it is encoded."""
+
+    rest: bytes
+    markets: dict[int, bytes]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Told)
+_MARKET_DECODER = msgspec.msgpack.Decoder(ReportedMarket)
+_CHECKPOINT_DECODER = msgspec.msgpack.Decoder(_Checkpoint)
 
 
 def request_text(account: Account, request_id: str) -> str:
@@ -151,10 +170,21 @@ class Reporter:
         self._updates: list[FeedUpdate] = []
         self._place = ""
         """The record at hand, for the ids of updates."""
+        self.missed: list[str] = []
+        """What could not be told, because the order is not remembered any more."""
 
-    def checkpoint(self) -> bytes:
-        """All it knows."""
-        return _ENCODER.encode(self.told)
+    def checkpoint(self) -> Iterator[bytes]:
+        """All it knows, as the last of what is given: each piece takes some time.
+
+        Nothing may be applied in between.
+        """
+        rest = _ENCODER.encode(msgspec.structs.replace(self.told, markets={}))
+        yield rest
+        markets = {}
+        for number, market in self.told.markets.items():
+            markets[number] = _ENCODER.encode(market)
+            yield markets[number]
+        yield _ENCODER.encode(_Checkpoint(rest, markets))
 
     @classmethod
     def restored(cls, entity: str, checkpoint: bytes) -> Reporter:
@@ -163,9 +193,11 @@ class Reporter:
         Raises:
             ValueError: the checkpoint is none, or one of another version.
         """
-        told: Told = _DECODER.decode(checkpoint)
+        pieces = _CHECKPOINT_DECODER.decode(checkpoint)
+        told: Told = _DECODER.decode(pieces.rest)
         if told.version != Told().version:
             raise ValueError(f"a checkpoint of version {told.version}")
+        told.markets = {number: _MARKET_DECODER.decode(each) for number, each in pieces.markets.items()}
         return cls(entity, told)
 
     def apply(self, feed: str, sequence: int, body: bytes) -> list[FeedUpdate]:
@@ -330,6 +362,8 @@ class Reporter:
         for fill, side in ((event.trade.buy, "B"), (event.trade.sell, "S")):
             reported = market.find(fill.order)
             if reported is None or event.trade.symbol not in market.symbols:
+                if fill.party.entity == market.entity:
+                    self.missed.append(f"trade {event.trade.trade_id} of order {order_id_text(fill.order)}")
                 continue
             trade = self._trade(number, market, event.trade, side, kind)
             self._tell(OrderTraded(order=reported.order, update=self._update(reason), trade=trade))

@@ -14,7 +14,30 @@ from zenithd_prodigy.model.statuses import Status
 PHASES_MAX = 100
 """Most phases of one day plan."""
 
+PLANS_MAX = 100
+"""Most day plans of a timetable."""
+
+DAYS_MAX = 10_000
+"""Most days set apart of each kind."""
+
+NAME_LENGTH_MAX = 200
+"""Longest name of a day plan or a holiday."""
+
+_OF_MACHINES = ("localtime", "posixrules", "posix/", "right/")
+"""What machines have beside the IANA names; what they mean differs from machine to machine."""
+
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+
+
+def is_time_zone(name: str) -> bool:
+    """True for the IANA name of a time zone."""
+    if name.startswith(_OF_MACHINES):
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 class PhaseKind(enum.Enum):
@@ -101,6 +124,19 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return ()
         name = self.special_days.get(day, self.weekdays[day.weekday()])
         return () if name is None else self.plans[name]
+
+
+def excess(timetable: Timetable) -> str | None:
+    """Why nobody should follow a timetable although it could be followed; None if nothing is against it."""
+    if not is_time_zone(timetable.time_zone):
+        return f"{timetable.time_zone[:60]!r} is not an IANA time zone"
+    if len(timetable.plans) > PLANS_MAX:
+        return f"more than {PLANS_MAX} day plans"
+    if max(len(timetable.holidays), len(timetable.special_days)) > DAYS_MAX:
+        return f"more than {DAYS_MAX} days set apart"
+    if any(len(name) > NAME_LENGTH_MAX for name in (*timetable.plans, *timetable.holidays.values())):
+        return f"names of more than {NAME_LENGTH_MAX} characters"
+    return None
 
 
 def round_the_clock(time_zone: str, auction_at: str, gather_seconds: int = 60) -> Timetable:

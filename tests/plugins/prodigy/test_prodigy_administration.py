@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 from prodigy_support import ASK, BID, Playground, order
 
@@ -11,6 +13,7 @@ from zenithd.domain.market_data import TickStep, TickTable
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason
 from zenithd_prodigy.exchange import Market
+from zenithd_prodigy.model.checkpoint import decode_checkpoint
 from zenithd_prodigy.model.definitions import Entity, MarketSettings, PriceLimits, SymbolDefinition
 from zenithd_prodigy.model.events import TradeStatus
 from zenithd_prodigy.model.statuses import Status
@@ -64,6 +67,17 @@ def test_unlisting_and_removing_close_the_orders(play: Playground) -> None:
     play.do(c.CreateMarket(market="M"), c.ListSymbol(market="M", definition=SymbolDefinition(code="S")))
     assert play.model.next_order == 3
     play.check_replay()
+
+
+def test_lots(play: Playground) -> None:
+    """Neither orders nor what is shown of them at a time are parts of lots: nor are trades."""
+    play.do(c.ChangeSymbol(market="M", symbol="S", lot_size=10))
+    for wrong in (order(BID, 15, 100), order(BID, 20, 100, display_quantity=5)):
+        assert play.refuses(wrong) is Reason.QUANTITY_LOT
+    assert play.order(BID, 20, 100, display_quantity=10) == ["placed 1 book"]
+    for changes in ({"quantity": 25}, {"display_quantity": 5}):
+        amendment = c.AmendOrder(market="M", symbol="S", entity="A", order=1, **changes)
+        assert play.refuses(amendment) is Reason.QUANTITY_LOT
 
 
 def test_symbols_are_changed_while_orders_are_open(play: Playground) -> None:
@@ -199,6 +213,30 @@ def test_a_market_is_changed(play: Playground) -> None:
     assert play.refuses(order(BID, 6, 100)) is Reason.QUANTITY
     assert play.refuses(c.ChangeMarket(market="M", name="New")) is Reason.NOTHING_TO_CHANGE
     assert play.refuses(c.ChangeMarket(market="M", time_zone="x")) is Reason.TIME_ZONE
+    assert play.refuses(c.ChangeMarket(market="M", time_zone="localtime")) is Reason.TIME_ZONE
     with pytest.raises(ValueError, match="orders_max"):
         MarketSettings(orders_max=0)
     play.check_replay()
+
+
+def test_a_checkpoint_of_the_first_version_is_understood() -> None:
+    """It was one piece, and knew nothing of codes that ended."""
+    play = Playground()
+    play.order(BID, 5, 100)
+    play.order(ASK, 2, 100, "B")
+    whole = decode_checkpoint(play.model.checkpoint())
+    old = msgspec.to_builtins(whole, builtin_types=(bytes, date), str_keys=False)
+    old["version"] = 1
+    for name in ("ended", "first_trade"):
+        del old[name]
+    del old["symbols"][0]["day_first_trade"]
+    restored = Market(checkpoint=msgspec.msgpack.encode(old))
+    assert restored.model.digest() == play.model.digest()
+
+
+@pytest.mark.parametrize(
+    "encoded", [b"", b"\xc1PC", b"\xc1PC\xff", b"\xc1PC\x02\x00\x00\x00\x80\x80", b"\x01"]
+)
+def test_what_is_no_checkpoint_is_refused(encoded: bytes) -> None:
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        Market(checkpoint=encoded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import trio
 
 from zenithd.authority.access import Access
 from zenithd.domain.identifiers import MarketId
+from zenithd.domain.instrument import MarketDefinition
 from zenithd.domain.market_data import FeedStatus, Side
 from zenithd.plugin import HttpRequest, JournalUnavailable
 from zenithd.rest import Offers, RestServer
@@ -39,9 +40,14 @@ class World:
 
     def __init__(self) -> None:
         self.daemon = MemoryDaemon("prodigy", clock=FakeClock())
-        self.floor = Floor(self.daemon, KeeperSettings(), lambda definition: definition)
+        self.floor = Floor(self.daemon, KeeperSettings(), self._shown)
+        self.when_shown: Callable[[], None] = lambda: None
         self.scopes = ALL_SCOPES
         self.client: httpx2.AsyncClient
+
+    def _shown(self, definition: MarketDefinition, _: str) -> MarketDefinition:
+        self.when_shown()
+        return definition
 
     @property
     def model(self) -> Any:
@@ -186,7 +192,7 @@ async def test_of_two_who_create_one_market_one_does() -> None:
             for _ in range(4):
                 nursery.start_soon(create)
         assert sorted(results, key=str) == [(201, "Created")] + [(409, "Code")] * 3
-        restored = Floor(world.daemon, KeeperSettings(), lambda definition: definition)
+        restored = Floor(world.daemon, KeeperSettings(), lambda definition, _: definition)
         await restored.open()
         assert restored.codes() == ["M", "N"]
 
@@ -239,7 +245,8 @@ async def test_a_market_is_renamed_and_its_books_with_it() -> None:
         assert await world.act("/market/N") == (201, "Created")
         assert await world.act("/market/M/rename?newCode=N") == (409, "Code")
         assert await world.act("/market/M/rename?newCode=a%20b") == (422, "Code")
-        assert await world.act("/market/M/rename") == (422, "Code")
+        status, told = await world.ask("POST", "/market/M/rename")
+        assert (status, "newCode" in told["reason"]) == (400, True)
         assert await world.act("/market/X/rename?newCode=Y") == (404, "Market")
         assert await world.act("/market/M/rename?newCode=Y") == (200, "Renamed")
         assert await world.ask("GET", "/market") == (200, ["N", "Y"])
@@ -375,7 +382,7 @@ async def test_actions_on_a_symbol() -> None:
         assert await world.act(action + "CancelTrade", TradeID=9) == (422, "Trade")
         assert await world.act(action + "BulkCancel", Reason="Manual") == (200, "Cancelled")
         assert symbol.orders == {}
-        assert await world.act(action + "BulkCancel", Reason="Cancel") == (422, "UnknownOrder")
+        assert await world.act(action + "BulkCancel", Reason="Cancel") == (200, "Cancelled")  # of nothing
 
 
 @pytest.mark.parametrize(
@@ -470,3 +477,110 @@ async def test_when_the_journal_refuses_the_operator_is_not_told_that_it_is_done
     assert caught.group_contains(JournalUnavailable)
     assert not caught.group_contains(AssertionError)
     assert answers == [(503, "Fault")]
+
+
+async def test_no_change_of_the_calendar_undoes_another() -> None:
+    async with controlled() as world:
+        timetable = {"time_zone": "UTC", "plans": {"day": [["10:00", "Open"]]}, "weekdays": ["day"] * 7}
+        assert await world.ask("PUT", "/market/M/timetable", timetable) == (200, "Changed")
+        days = [f"2026-12-{day}" for day in range(10, 20)]
+
+        async def set_apart(day: str) -> None:
+            assert await world.ask("PUT", f"/market/M/holiday/{day}", {"Name": day}) == (200, "Changed")
+
+        async with trio.open_nursery() as nursery:
+            for day in days:
+                nursery.start_soon(set_apart, day)
+        assert sorted(each.isoformat() for each in world.model.timetable.holidays) == days
+
+
+async def test_settings_that_are_not_named_stay() -> None:
+    async with controlled() as world:
+        for settings in ({"orders_max": 7}, {"self_trade": "reduce"}):
+            body = {"Config": {"Settings": settings}}
+            assert await world.ask("PUT", "/market/M", body) == (201, "Changed")
+        settings = world.model.definition.settings
+        assert (settings.orders_max, settings.self_trade.value) == (7, "reduce")
+        status, told = await world.ask("PUT", "/market/M", {"Config": {"Settings": {"orders_max": 0}}})
+        assert (status, told["fields"][0]["field"]) == (400, "Config.Settings.orders_max")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/market/M", {"Data": {"Name": "n" * 201}}, "Data.Name"),
+        ("/market/M", {"Data": {"Currency": "n" * 201}}, "Data.Currency"),
+        ("/market/M/symbol/S", {"Data": {"Class": "stock"}}, "Data.Class"),
+        ("/market/M/symbol/S", {"Data": {"Attributes": {"a": "n" * 201}}}, "Data.Attributes[...]"),
+        ("/market/M/symbol/S", {"Data": {"Alternates": {str(n): "" for n in range(101)}}}, "Data.Alternates"),
+        ("/market/M/entity/A", {"Name": "n" * 201}, "Name"),
+    ],
+)
+async def test_what_every_subscriber_is_sent_is_not_of_any_length(path: str, body: Any, field: str) -> None:
+    async with controlled() as world:
+        status, told = await world.ask("PUT", path, body)
+        assert (status, told["fields"][0]["field"]) == (400, field)
+
+
+async def test_an_operator_begins_and_ends_the_trading_day() -> None:
+    async with controlled() as world:
+        act = "/market/M/action/"
+        assert await world.act(act + "EndOfDay") == (422, "TradingDate")
+        assert await world.act(act + "StartOfDay") == (422, "Parameters")
+        assert await world.act(act + "StartOfDay", TradingDate="2026-01-05") == (200, "Changed")
+        await world.do(order(Side.BID, 100))
+        assert await world.act(act + "EndOfDay") == (200, "Changed")
+        assert world.model.order_count == 0
+
+
+async def test_a_symbol_is_changed_with_its_status() -> None:
+    async with controlled() as world:
+        one = "/market/M/symbol/S"
+        body = {"Data": {"Name": "Ess", "Status": "TradingHalt"}}
+        assert await world.ask("PUT", one, body) == (201, "Changed")
+        symbol = world.model.symbols["S"]
+        assert (symbol.definition.name, symbol.status) == ("Ess", Status.TRADING_HALT)
+        assert await world.ask("PUT", one, {"Data": {"Status": None}}) == (201, "Changed")
+        assert symbol.status is None
+
+
+async def test_price_limits_are_shown() -> None:
+    async with controlled() as world:
+        one = "/market/M/symbol/S"
+        _, shown = await world.ask("GET", one + "?withState=true")
+        assert shown["State"]["PriceLimits"] is None
+        assert await world.act(one + "/action/PriceLimits", Low=1.5) == (200, "Changed")
+        _, shown = await world.ask("GET", one + "?withState=true")
+        assert shown["State"]["PriceLimits"] == {"Low": "1.50", "High": None}
+
+
+async def test_too_many_decimals_are_never_rounded() -> None:
+    async with controlled() as world:
+        price = "12.50" + "0" * 40 + "1"
+        told = await world.act("/market/M/symbol/S/action/Reference", Name="Close", Price=price)
+        assert told == (422, "Price")
+
+
+async def test_a_market_whose_founder_goes_away_is_at_work() -> None:
+    async with controlled() as world:
+        with trio.CancelScope() as founder:
+            world.when_shown = founder.cancel
+            await world.floor.create("Standard", c.CreateMarket(market="N"))
+        keeper = world.floor.find("N")
+        assert keeper is not None
+        with trio.fail_after(5):
+            assert isinstance(await keeper.execute(c.SetStatus(market="N", status=Status.OPEN)), list)
+        assert world.daemon.status(MarketId("N")) is FeedStatus.ACTIVE
+
+
+async def test_a_market_under_the_code_of_one_that_was_renamed_repeats_no_number() -> None:
+    async with controlled() as world:
+        await world.do(order(Side.BID, 100))
+        await world.do(order(Side.ASK, 100, "B"))
+        assert world.model.symbols["S"].next_trade_id == 2
+        used = world.model.next_order
+        assert await world.act("/market/M/rename?newCode=N") == (200, "Renamed")
+        assert await world.act("/market/M") == (201, "Created")
+        assert await world.act("/market/M/symbol/S") == (201, "Created")
+        assert world.model.symbols["S"].next_trade_id == 2
+        assert world.model.next_order == used

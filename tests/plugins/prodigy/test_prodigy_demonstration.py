@@ -26,7 +26,6 @@ from zenithd_prodigy.demonstration import (
     decorated,
     demonstration_markets,
     founding,
-    make_flows,
     withdrawal,
 )
 from zenithd_prodigy.engine.commands import AddEntity, PlaceOrder
@@ -36,8 +35,9 @@ from zenithd_prodigy.listings import AGENTS, COMPANIES_BY_CODE, MARKET_MAKERS
 from zenithd_prodigy.model.definitions import CLOSE_REFERENCE, Entity
 from zenithd_prodigy.model.events import Event
 from zenithd_prodigy.model.orders import TimeInForce
-from zenithd_prodigy.participants import OrderEvent
+from zenithd_prodigy.participants import InstrumentFlow, OrderEvent
 from zenithd_prodigy.schedule import Schedule
+from zenithd_prodigy.seats import make_seats, taken
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 XS01 = InstrumentId("XS01.XSX")
@@ -68,16 +68,20 @@ class Watched:
             for command in founding(market, beginnings, self.now, "16:00"):
                 self.carry_out(market.definition.id, command)
             translator = self.exchange[market.definition.id].translator
-            definition = decorated(translator.definition())
+            definition = decorated(translator.definition(), market.definition.id)
             self.markets[definition.id] = VenueMarket(definition)
             self.markets[definition.id].redefine(definition, translator.instruments())
             self.see(translator.snapshot())
-        self.flows = make_flows(
-            [(market, self.exchange[market.definition.id].model.symbols) for market in self.demonstrated],
-            lambda instrument: self.prices[split_instrument(instrument)[0]],
-            seed,
-        )
+        self.flows = self.take_seats(seed)
         self.instruments = list(self.flows)
+
+    def take_seats(self, seed: str) -> dict[InstrumentId, InstrumentFlow]:
+        """Participants for what is listed now."""
+        seats = make_seats(
+            self.demonstrated, lambda instrument: self.prices[split_instrument(instrument)[0]], seed
+        )
+        models = {seat: self.exchange[split_instrument(seat)[1]].model for seat in seats}
+        return taken(seats, models)
 
     def open(self) -> None:
         """Fill the books."""
@@ -265,13 +269,8 @@ def test_the_withdrawal_takes_the_participants_orders_and_no_others(watched: Wat
 def test_participants_can_adopt_what_they_left() -> None:
     first = Watched()
     first.open()
-    again = make_flows(
-        [(market, first.exchange[market.definition.id].model.symbols) for market in first.demonstrated],
-        lambda instrument: first.prices[split_instrument(instrument)[0]],
-        "other",
-    )
+    again = first.take_seats("other")
     for flow in again.values():
-        flow.adopt()
         assert list(flow.fill()) == []
     first.flows = again
     first.steps(30)

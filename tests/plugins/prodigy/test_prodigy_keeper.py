@@ -18,6 +18,7 @@ from zenithd.testing.memory_feed import MemoryFeed
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.engine.refusals import Reason, Refused
 from zenithd_prodigy.keeper import Declared, Keeper, KeeperSettings, KeeperStopped, Told
+from zenithd_prodigy.model.checkpoint import PIECE_ENTRIES
 from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
 from zenithd_prodigy.model.events import Event, OrderPlaced, Traded
 from zenithd_prodigy.model.orders import TimeInForce
@@ -60,9 +61,9 @@ class HeldFeed(MemoryFeed):
         self.appends.append(len(bodies))
         return sequence
 
-    async def keep_state(self, sequence: int, state: bytes) -> None:
+    async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         self.keeps.append(sequence)
-        await super().keep_state(sequence, state)
+        await super().keep_state(sequence, pieces)
 
 
 class World:
@@ -305,9 +306,51 @@ async def test_a_market_that_is_stopped_while_it_commits_keeps_no_state_that_is_
     assert (await world.restored()).digest == after
 
 
+async def test_a_state_that_is_too_large_stops_nothing(world: World) -> None:
+    world.feed.state_bytes_max = 10
+    world = await world.restored(checkpoint_records=10)
+    async with world.running():
+        for number in range(25):
+            await world.keeper.execute(order(BID, 1 + number, 100))
+        assert len(held(world).keeps) == 2  # tried again, but not with every record
+        world.feed.state_bytes_max = 1_000_000
+        for number in range(10):
+            await world.keeper.execute(order(BID, 1 + number, 100))
+        assert await world.feed.kept_state() is not None
+    assert (await world.restored()).digest == world.digest
+
+
+async def test_others_go_on_while_a_large_state_is_encoded(world: World) -> None:
+    """And nothing changes the state meanwhile."""
+    async with world.running() as nursery:
+        for start in range(0, 10_000, 500):
+            for place in range(500):
+                nursery.start_soon(world.keeper.execute, order(BID, 1, 1 + start + place))
+            await world.keeper.execute(order(BID, 1, 1))
+        await wait_all_tasks_blocked()
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    world = await world.restored()
+    await world.keeper.prepare([order(BID, 1, 1)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        await world.keeper.keep()
+        nursery.cancel_scope.cancel()
+    assert turns >= 10_000 // PIECE_ENTRIES
+    again = await world.restored()
+    assert again.digest == world.digest
+    assert again.keeper.market.model.order_count == 10_021
+
+
 async def test_kept_state_of_another_design_is_told() -> None:
     world = World()
-    await world.feed.keep_state(1, b"nonsense")
+    await world.feed.keep_state(1, [b"nonsense"])
     with pytest.raises(ValueError, match="not a checkpoint"):
         await world.keeper.restore()
 
@@ -413,9 +456,9 @@ async def test_wherever_it_crashes_it_goes_on_from_there(autojump_clock: trio.te
         digests[sequence] = world.digest
         return sequence
 
-    async def keep_and_note(sequence: int, state: bytes) -> None:
-        kept_at[sequence] = KeptState(sequence, state)
-        await keep_state(sequence, state)
+    async def keep_and_note(sequence: int, pieces: Sequence[bytes]) -> None:
+        kept_at[sequence] = KeptState(sequence, b"".join(pieces))
+        await keep_state(sequence, pieces)
 
     world.feed.append = append_and_note  # type: ignore[method-assign]
     world.feed.keep_state = keep_and_note  # type: ignore[method-assign]
@@ -437,7 +480,7 @@ async def test_wherever_it_crashes_it_goes_on_from_there(autojump_clock: trio.te
             feed = MemoryFeed()
             feed.records = world.feed.records[:crash]
             if sequence:
-                await feed.keep_state(*kept_at[sequence])
+                await feed.keep_state(sequence, [kept_at[sequence].state])
             assert (await World(feed).restored()).digest == digests[crash], (crash, sequence)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,16 +15,24 @@ from structlog.testing import capture_logs
 from trio.abc import Clock
 
 import zenithd_prodigy
-from zenithd.domain.events import MarketEvent, OrderAdded, TradeReported, TradingDayStarted
+from zenithd.domain.events import (
+    InstrumentUnlisted,
+    MarketEvent,
+    OrderAdded,
+    TradeAmended,
+    TradeReported,
+    TradingDayStarted,
+)
 from zenithd.domain.identifiers import InstrumentId, MarketId
-from zenithd.domain.market_data import FeedStatus, Side
-from zenithd.plugin import HttpRequest, LastKnown
+from zenithd.domain.market_data import FeedStatus, Side, TradeFlag
+from zenithd.plugin import HttpRequest, JournalFeed, LastKnown
 from zenithd.testing.clock import FakeClock
 from zenithd.testing.daemon import MemoryDaemon, run_source
 from zenithd_prodigy import Prodigy, ProdigyConfig, kept
-from zenithd_prodigy.control.bodies import ActionBody, SymbolBody
+from zenithd_prodigy.control.bodies import ActionBody, CreateMarketBody, SymbolBody
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.floor import Floor
+from zenithd_prodigy.keeper import Keeper, Told
 from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
 from zenithd_prodigy.model.statuses import Status
 
@@ -57,7 +66,8 @@ def remember(old: MemoryDaemon, new: MemoryDaemon, trading_date: date = TODAY) -
     """Let a daemon know what another one has stored."""
     for instrument in ALL:
         market = old.markets[MarketId(instrument.partition(".")[2])]
-        for newest in market.instruments[instrument].tape.select(1, None, None):
+        view = market.instruments.get(instrument)
+        for newest in view.tape.select(1, None, None) if view is not None else ():
             new.known[instrument] = LastKnown(trading_date, newest.trade.trade_id, newest.trade.price)
 
 
@@ -268,8 +278,7 @@ async def test_an_interrupted_past_is_made_at_the_next_start(tmp_path: Path, aut
     async with run_source(Prodigy, SHORT, second), run_source(Prodigy, SHORT, whole):
         await second.wait_status(XSY, FeedStatus.ACTIVE)
         await trio.sleep(5)
-    past = {key: trades for key, trades in whole.backfilled.items() if key[1] != TODAY}
-    assert second.backfilled == past
+    assert second.backfilled == whole.backfilled
     assert kept.load(tmp_path).unfinished == {}
 
 
@@ -338,36 +347,182 @@ async def test_a_stall_is_not_made_up_for(tmp_path: Path, autojump_clock: Clock)
         assert 60 <= len(memory.batches) - held <= 200
 
 
-async def test_participants_bear_that_operators_unlist_and_rename(
+class Operator:
+    """Asks for what REST offers."""
+
+    def __init__(self, memory: MemoryDaemon) -> None:
+        self.handlers = {(route.method, route.path): route.handle for route in memory.routes}
+
+    async def market(
+        self, method: str, path: str = "", new_code: str = "", body: Any = None, code: str = "XSX"
+    ) -> None:
+        await self.ask(method, "/market/{market}" + path, "", new_code, body, code)
+
+    async def symbol(
+        self, method: str, symbol: str, path: str = "", new_code: str = "", body: Any = None
+    ) -> None:
+        await self.ask(method, "/market/{market}/symbol/{symbol}" + path, symbol, new_code, body)
+
+    async def ask(
+        self, method: str, path: str, symbol: str, new_code: str, body: Any, market: str = "XSX"
+    ) -> None:
+        request = HttpRequest(
+            user="",
+            path={"market": market, "symbol": symbol, "action": "BulkCancel"},
+            query={"newCode": new_code},
+            body=body,
+        )
+        answer = await self.handlers[method, path](request)
+        assert answer.status in (200, 201), answer.content
+
+
+async def test_participants_follow_what_operators_unlist_list_and_rename(
     tmp_path: Path, autojump_clock: Clock
 ) -> None:
     config = ProdigyConfig(history_days=0, rate=10.0)
-    async with run_source(Prodigy, config, daemon(tmp_path)) as memory:
+    first = daemon(tmp_path)
+    async with run_source(Prodigy, config, first) as memory:
         await memory.wait_status(XSY, FeedStatus.ACTIVE)
-        handlers = {(route.method, route.path): route.handle for route in memory.routes}
-
-        async def ask(method: str, path: str, symbol: str, body: Any = None, new_code: str = "") -> None:
-            request = HttpRequest(
-                user="",
-                path={"market": "XSX", "symbol": symbol, "action": "BulkCancel"},
-                query={"newCode": new_code},
-                body=body,
-            )
-            answer = await handlers[method, "/market/{market}/symbol/{symbol}" + path](request)
-            assert answer.status in (200, 201), answer.content
-
-        await ask("DELETE", "", "XS02")
+        operator = Operator(memory)
+        await operator.symbol("DELETE", "XS02")
+        await operator.symbol("DELETE", "XS04")
         await trio.sleep(1)
-        await ask("POST", "", "XS02", SymbolBody())
-        await ask("POST", "/rename", "XS03", new_code="OTHER")
-        await trio.sleep(1)
+        assert memory.view("XS02.XSX") is None
+        await operator.symbol("POST", "XS02", body=SymbolBody())  # other decimals, no tick table
+        await operator.symbol("POST", "XS03", "/rename", "OTHER")
+        await trio.sleep(2)
+        assert all(memory.prices("OTHER.XSX"))
+        assert len(memory.trade_ids("OTHER.XSX")) > 10
         # Orders go while the participants look elsewhere; then the symbol is theirs again.
-        await ask("POST", "/action/{action}", "OTHER", ActionBody())
-        await ask("POST", "/rename", "OTHER", new_code="XS03")
+        await operator.symbol("POST", "OTHER", "/action/{action}", body=ActionBody())
         await trio.sleep(5)
         assert memory.faults == []
-        assert all(memory.prices("XS03.XSX"))
-        assert memory.prices("XS02.XSX") == ({}, {})
+        assert memory.violations == []
+        assert all(memory.prices("OTHER.XSX"))
+        bids, asks = memory.prices("XS02.XSX")
+        assert len(bids) >= 5
+        assert 130 < max(bids) < min(asks) < 160  # cents now
+        assert memory.view("XS04.XSX") is None
+    second = daemon(tmp_path, "2026-01-05T12:01:00+11:00", first)
+    remember(first, second)
+    async with run_source(Prodigy, config, second) as memory:
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(2)
+        assert all(memory.prices("OTHER.XSX"))
+        assert all(memory.prices("XS02.XSX"))
+        assert memory.view("XS03.XSX") is None
+        assert memory.faults == []
+        assert len(memory.trade_ids("OTHER.XSX")) > 10
+
+
+async def test_participants_follow_a_renamed_market(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ProdigyConfig(history_days=1, rate=10.0)
+    memory = daemon(tmp_path)
+    async with run_source(Prodigy, config, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await Operator(memory).market("POST", "/rename", "FOO")
+        await trio.sleep(2)
+        assert memory.status(XSX) is FeedStatus.CLOSED
+        assert memory.markets[XSX].instruments == {}
+        assert memory.status("FOO") is FeedStatus.ACTIVE
+        assert memory.markets[MarketId("FOO")].definition.simulated
+        assert len(memory.trade_ids("XS01.FOO")) > 10
+        assert memory.faults == []
+        assert memory.violations == []
+    again = daemon(tmp_path, "2026-01-05T12:01:00+11:00", memory)
+    async with run_source(Prodigy, config, again):
+        await again.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(2)
+        assert set(again.markets) == {"FOO", XSY}
+        assert all(again.prices("XS01.FOO"))
+        assert again.faults == []
+        assert again.violations == []
+
+
+async def test_a_removed_market_ends_visibly_and_stays_removed(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ProdigyConfig(history_days=0, rate=10.0)
+    memory = daemon(tmp_path)
+    async with run_source(Prodigy, config, memory):
+        await memory.wait_status(XSY, FeedStatus.ACTIVE)
+        await trio.sleep(2)
+        await Operator(memory).market("DELETE")
+        unlisted = [event.instrument for event in memory.events(InstrumentUnlisted)]
+        assert sorted(unlisted) == ALL[:10]
+        market = memory.markets[XSX]
+        assert market.instruments == {}
+        assert (market.feed_status, market.trading_state) == (FeedStatus.CLOSED, "Closed")
+        assert memory.statuses[-1].reason == "the market was removed"
+        assert not market.definition.readiness
+        records = len(memory.feeds["market 1"].records)
+        await trio.sleep(5)
+        assert len(memory.feeds["market 1"].records) == records  # nobody acts there any more
+        assert len(memory.trade_ids(XS01_SECOND)) > 5
+        assert memory.faults == []
+        assert memory.violations == []
+    again = daemon(tmp_path, "2026-01-06T12:00:00+11:00", memory)
+    async with run_source(Prodigy, config, again):
+        await again.wait_status(XSY, FeedStatus.ACTIVE)
+        assert set(again.markets) == {XSY}
+        await Operator(again).market("POST", body=CreateMarketBody())
+        await Operator(again).symbol("POST", "XS01", body=SymbolBody())
+        await trio.sleep(2)
+        assert again.status(XSX) is FeedStatus.ACTIVE
+        assert again.prices(XS01) == ({}, {})  # it is the operator's
+        used = [event.trade_id for event in memory.events(TradeReported) if event.instrument == XS01]
+        keeper = Keeper(again.feeds["market 3"], no_tell, again.clock.now)
+        await keeper.restore()
+        assert keeper.market.model.symbols["XS01"].next_trade_id > max(used)
+
+
+@pytest.mark.parametrize("crash", ["before it is founded", "after it is founded", "after its last day"])
+async def test_a_crash_at_the_first_start_loses_nothing_of_the_past(
+    crash: str, tmp_path: Path, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of it was not on the disk when it crashed is made again, and is the same."""
+    config = ProdigyConfig(history_days=1, second_market=False)
+    memory = daemon(tmp_path)
+    memory.stores = False
+    with monkeypatch.context() as patched:
+        if crash == "before it is founded":
+            patched.setattr(memory, "journal", Crash.at("market 1", memory.journal))
+        elif crash == "after it is founded":
+            patched.setattr(memory, "declare_market", Crash.now)
+        else:
+            patched.setattr(memory, "serve_http", Crash.now)
+        with pytest.raises(BaseExceptionGroup) if crash == "after its last day" else pytest.raises(Crash):
+            await Prodigy(config, memory).run()
+    made = memory.backfilled.get((XS01, TODAY), [])
+    assert bool(made) is (crash == "after its last day")
+    again = daemon(tmp_path, "2026-01-05T12:00:20+11:00", memory)
+    async with run_source(Prodigy, config, again):
+        await again.wait_status(XSX, FeedStatus.ACTIVE)
+        await trio.sleep(5)
+        days = {day for _, day in again.backfilled}
+        assert days == {TODAY, TODAY - timedelta(days=1)}
+        assert {instrument for instrument, _ in again.backfilled} == set(ALL[:10])
+        if made:
+            assert again.backfilled[XS01, TODAY] == made
+        assert kept.load(tmp_path) == kept.Kept()
+        assert again.faults == []
+
+
+class Crash(Exception):
+    """The end of the process, as far as a source can tell."""
+
+    @classmethod
+    def now(cls, *_: object) -> None:
+        raise cls
+
+    @classmethod
+    def at(cls, name: str, otherwise: Callable[[str], JournalFeed]) -> Callable[[str], JournalFeed]:
+        """A crash where a feed of this name is asked for."""
+
+        def journal(feed: str) -> JournalFeed:
+            if feed == name:
+                raise cls
+            return otherwise(feed)
+
+        return journal
 
 
 async def test_the_same_clock_and_seed_give_the_same_trades(tmp_path: Path, autojump_clock: Clock) -> None:
@@ -453,3 +608,56 @@ async def test_trades_are_told_again_only_where_they_were_not_stored(
                     assert isinstance(await keeper.execute(next_day), list)
         late = [line for line in logged if line.get("symbol") == AAA]
         assert [line["trades"] for line in late] == ([1] if day == "2026-01-06" else [])
+
+
+async def test_changes_of_trades_that_were_not_stored_are_told_again(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    made: list[Prodigy] = []
+
+    def make(config: Any, context: Any) -> Prodigy:
+        made.append(Prodigy(config, context))
+        return made[-1]
+
+    memory = daemon(tmp_path, "2026-01-05T12:00:00Z")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(make(SHORT, memory).run)
+        await memory.wait_until(lambda: bool(memory.routes))
+        await trade_once(made[0]._floor)
+        nursery.cancel_scope.cancel()
+    remember(memory, memory)
+    memory.known[AAA] = LastKnown(TODAY, 1, 100)
+    keeper = Keeper(memory.feeds["market 3"], no_tell, memory.clock.now)
+    await keeper.restore()
+    await keeper.prepare([c.CancelTrade(market="ABC", symbol="AAA", trade_id=1)])
+    async with run_source(make, SHORT, memory):
+        await memory.wait_until(lambda: memory.events(TradeAmended) != [])
+        view = memory.view(AAA)
+        assert view is not None
+        [taped] = view.tape.select(None, None, None)
+        assert taped.trade.flags == (TradeFlag.CANCEL,)
+        assert view.security.number_of_trades == 0
+        assert memory.faults == []
+
+
+async def no_tell(_: Sequence[Told]) -> None:
+    raise AssertionError("nobody is to be told")
+
+
+@pytest.mark.parametrize("days", [2.0, 0.0])
+async def test_the_journal_may_forget_simulated_markets_only(
+    days: float, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    config = ProdigyConfig(history_days=0, second_market=False, keep_days=days)
+    memory = daemon(tmp_path)
+    async with run_source(Prodigy, config, memory):
+        await memory.wait_status(XSX, FeedStatus.ACTIVE)
+        await Operator(memory).market("POST", body=CreateMarketBody(), code="ABC")
+    expected = {"register": days or None, "market 1": days or None, "market 2": None}
+    assert {name: feed.days for name, feed in memory.feeds.items()} == expected
+    # What is kept of the register makes it again without its records.
+    memory.feeds["register"].records = [b"gone"] * len(memory.feeds["register"].records)
+    again = daemon(tmp_path, after=memory)
+    async with run_source(Prodigy, config, again):
+        await again.wait_status(XSX, FeedStatus.ACTIVE)
+        assert set(again.markets) == {XSX, "ABC"}

@@ -19,6 +19,7 @@ from zenithd_prodigy.timetable.plan import (
     Phase,
     PhaseKind,
     Timetable,
+    is_time_zone,
     round_the_clock,
 )
 
@@ -212,3 +213,45 @@ def test_a_day_through_all_phases_with_orders() -> None:
         Status.PRE_OPEN, Status.PRE_AUCTION, Status.AUCTION, Status.OPEN, Status.PRE_AUCTION, Status.AUCTION,
         Status.PRE_CLOSE, Status.CLOSED,
     ]  # fmt: skip
+
+
+def test_a_timetable_that_comes_within_a_day_begins_it() -> None:
+    """Else orders for the first day would outlive its end."""
+    for hour, begins in ((6, False), (12, True), (18, False)):
+        market = Market()
+        now = at(2026, 1, 5, hour)
+        assert isinstance(market.handle(c.CreateMarket(market="M"), now), list)
+        assert isinstance(market.handle(c.SetTimetable(market="M", timetable=weekdays()), now), list)
+        assert market.model.trading_date == (MONDAY if begins else None)
+    play = Playground()  # it is in this day already
+    play.now = at(2026, 1, 5, 12)
+    play.do(c.SetTimetable(market="M", timetable=weekdays()))
+    assert not any(isinstance(event, TradingDayEnded) for event in play.events)
+    play.order(BID, 1, 100)
+    list(play.market.catch_up(at(2026, 1, 5, 17)))
+    assert play.model.order_count == 0
+
+
+def test_what_is_due_is_done_before_the_timetable_is_another() -> None:
+    play = started()
+    list(play.market.catch_up(at(2026, 1, 5, 9, 50)))
+    play.now = at(2026, 1, 5, 10)  # the auction and the opening are due, and not done yet
+    christmas = weekdays(holidays={date(2026, 12, 25): "Christmas"})
+    play.do(c.SetTimetable(market="M", timetable=christmas, command_id="holiday"))
+    assert play.model.status is Status.OPEN
+    assert play.model.place == Place(MONDAY, 4)
+    assert play.refuses(c.SetTimetable(market="M", timetable=None, command_id="holiday")) is not None
+
+
+def test_timetables_that_are_refused() -> None:
+    """A journal may hold them: so they can be followed, and are not taken from anybody."""
+    assert not any(map(is_time_zone, ("localtime", "right/UTC", "Mars/Base", "", "..", "a\0b")))
+    play = Playground()
+    days = {date.fromordinal(MONDAY.toordinal() + day): "" for day in range(10_001)}
+    for wrong in (
+        Timetable(time_zone="UTC", plans={str(n): () for n in range(101)}, weekdays=(None,) * 7),
+        Timetable(time_zone="UTC", plans={"n" * 201: ()}, weekdays=(None,) * 7),
+        Timetable(time_zone="UTC", plans={}, weekdays=(None,) * 7, holidays={MONDAY: "n" * 201}),
+        Timetable(time_zone="UTC", plans={}, weekdays=(None,) * 7, holidays=days),
+    ):
+        assert play.refuses(c.SetTimetable(market="M", timetable=wrong)) is Reason.TIMETABLE

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from prodigy_support import ASK, BID, Playground
+import msgspec
+from prodigy_support import ASK, BID, MONDAY, Playground
 
 from tests.reliability.lib_matching import Pair
+from zenithd.authority.access import View
 from zenithd.domain import events as public
 from zenithd.domain.identifiers import InstrumentId, MarketId
 from zenithd.domain.instrument import MarketDefinition
-from zenithd.domain.market_data import Side, TickStep, TickTable, TradeFlag
+from zenithd.domain.market_data import Affects, Side, TickStep, TickTable, TradeFlag
 from zenithd.market.venue import VenueMarket
+from zenithd.wire.translate.trades import trade_changes
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.exchange import Market
+from zenithd_prodigy.model.definitions import SymbolDefinition
 from zenithd_prodigy.model.events import OrderPlaced, TickTableSet, Traded, decode_events
 from zenithd_prodigy.model.orders import OrderType, order_id_text
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.translator import for_owner, redefines
 
 S = InstrumentId("S.M")
+DAY_NS = 86_400_000_000_000
 
 
 def seen(play: Playground, *commands: c.Command) -> list[public.MarketEvent]:
@@ -64,10 +70,75 @@ def test_a_trade_and_what_it_leaves() -> None:
     ]
     [cancelled] = seen(play, c.CancelTrade(market="M", symbol="S", trade_id=1))
     assert isinstance(cancelled, public.TradeAmended)
-    assert cancelled.trade.flags == (TradeFlag.CANCEL,)
+    assert (cancelled.trade.flags, cancelled.trade.affects) == ((TradeFlag.CANCEL,), Affects.NONE)
+    assert cancelled.trade.codes == ()
     [corrected] = seen(play, c.CorrectTrade(market="M", symbol="S", trade_id=2, quantity=1))
     assert isinstance(corrected, public.TradeAmended)
     assert (corrected.trade.quantity, corrected.trade.flags) == (1, ())
+    assert (corrected.trade.codes, corrected.trade.affects) == (("CO",), Affects.ALL)
+
+
+def test_trades_of_an_auction_bear_its_code() -> None:
+    play = Playground(Status.PRE_AUCTION)
+    seen(play, place(BID, 5, 100), place(ASK, 5, 100, "B"))
+    [trade] = [
+        event
+        for event in seen(play, c.SetStatus(market="M", status=Status.AUCTION))
+        if isinstance(event, public.TradeReported)
+    ]
+    assert (trade.codes, trade.aggressor_side, trade.flags) == (("AU",), None, ())
+    [corrected] = seen(play, c.CorrectTrade(market="M", symbol="S", trade_id=trade.trade_id, price=99))
+    assert isinstance(corrected, public.TradeAmended)
+    assert corrected.trade.codes == ("AU", "CO")
+
+
+def test_a_change_of_an_earlier_day_s_trade_goes_to_the_history_only() -> None:
+    play = Playground()
+    play.now = DAY_NS * MONDAY.toordinal() - DAY_NS * date(1970, 1, 1).toordinal()
+    seen(play, place(BID, 5, 100), place(ASK, 5, 100, "B"))
+    play.now += DAY_NS
+    play.do(c.StartTradingDay(market="M", trading_date=MONDAY + timedelta(days=1)))
+    seen(play, place(BID, 5, 100), place(ASK, 5, 100, "B"))
+    since = len(play.events)
+    assert seen(play, c.CancelTrade(market="M", symbol="S", trade_id=1)) == []
+    [earlier] = play.market.translator.earlier_trades(play.events[since:])
+    assert (earlier.trading_date, earlier.trade.trade_id) == (MONDAY, 1)
+    assert earlier.trade.flags == (TradeFlag.CANCEL,)
+    assert len(seen(play, c.CancelTrade(market="M", symbol="S", trade_id=2))) == 1
+    today, before = play.market.translator.changed_trades("S", 2)
+    assert [each.trade.trade_id for each in today] == [2]
+    assert before == [earlier]
+    assert play.market.translator.changed_trades("S", 0) == ([], [])
+    play.check_replay()
+
+
+def test_ids_of_trades_are_not_used_again_for_a_code() -> None:
+    play = Playground()
+
+    def trade(symbol: str) -> int:
+        since = len(play.events)
+        for side in (BID, ASK):
+            play.do(msgspec.structs.replace(place(side, 1, 100), symbol=symbol))
+        return next(e.trade_id for e in play.events[since:] if isinstance(e, Traded))
+
+    def renamed(old: str, new: str) -> list[int]:
+        told = seen(play, c.RenameSymbol(market="M", symbol=old, new_code=new))
+        return [event.trade_id for event in told if isinstance(event, public.TradeReported)]
+
+    assert [trade("S"), trade("S")] == [1, 2]
+    play.do(c.UnlistSymbol(market="M", symbol="S"))
+    play.do(*(c.ListSymbol(market="M", definition=SymbolDefinition(code=code)) for code in "ST"))
+    assert [trade("S"), trade("T")] == [3, 1]
+    play.do(c.UnlistSymbol(market="M", symbol="S"))
+    assert renamed("T", "S") == []  # what was stored under the code is not written over
+    assert trade("S") == 4
+    assert renamed("S", "T") == [4]
+    assert [trade("T"), trade("T")] == [5, 6]
+    assert renamed("T", "U") == [4, 5, 6]
+    [amended] = seen(play, c.CancelTrade(market="M", symbol="U", trade_id=5))
+    assert isinstance(amended, public.TradeAmended)
+    assert amended.instrument == "U.M"
+    play.check_replay()
 
 
 def test_statuses_indicative_values_and_references() -> None:
@@ -168,3 +239,32 @@ def test_subscribers_books_are_the_exchange_s() -> None:
         assert len(list(fresh.instruments[InstrumentId("S.T")].orders())) == sum(
             1 for side in Side for _ in pair.symbol.in_book(side)
         )
+
+
+def test_subscribers_see_changes_of_trades_by_their_marks() -> None:
+    """From the operator's command to the messages of the protocol (zenith-websocket 3.1.5)."""
+    play = Playground(Status.PRE_AUCTION)
+    definition = play.market.translator.definition()
+    venue = VenueMarket(definition)
+    venue.redefine(definition, play.market.translator.instruments())
+    venue.apply(play.market.translator.snapshot(), 0)
+    messages: list[dict[str, Any]] = []
+    for command in (
+        place(BID, 5, 100),
+        place(ASK, 5, 100, "B"),
+        c.SetStatus(market="M", status=Status.AUCTION),
+        c.CorrectTrade(market="M", symbol="S", trade_id=1, quantity=3),
+        c.CancelTrade(market="M", symbol="S", trade_id=1),
+    ):
+        changes = venue.apply(seen(play, command), 0)
+        assert changes.faults == []
+        for change in changes.instruments.values():
+            several = trade_changes(change.trades, venue.instruments[S].instrument, "UTC", View())
+            messages += [each for each in several if "Trade" in each]
+    added, corrected, cancelled = messages
+    assert (added["O"], added["Trade"]["Codes"], added["Trade"].get("Side")) == ("A", "AU", None)
+    assert (corrected["O"], corrected["Trade"]["Quantity"]) == ("U", 3)
+    assert corrected["Trade"]["Codes"] == "AU CO"
+    assert (cancelled["O"], cancelled["Trade"]["ID"], cancelled["Trade"]["Flags"]) == ("U", 1, "Cancel")
+    assert cancelled["Trade"]["Affects"] == "None"
+    assert venue.instruments[S].security.volume == 0

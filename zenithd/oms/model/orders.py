@@ -86,7 +86,7 @@ class OrderState(Entity, frozen=True, kw_only=True):
     @property
     def remainder(self) -> Decimal:
         """What may still be executed."""
-        return ZERO if self.is_completed else self.quantity - self.executed_quantity
+        return ZERO if self.is_completed else max(self.quantity - self.executed_quantity, ZERO)
 
 
 class OrderUpdateType(enum.Enum):

@@ -67,6 +67,7 @@ def rename_account(effects: Effects, old: Account, new: Account, transform_id: s
 
 def _rename_orders(effects: Effects, old: Account, new: Account, transform_id: str) -> None:
     state = effects.state
+    _move(state.removed, old, new)
     orders = state.orders.pop(old, None)
     if orders is None:
         return

@@ -42,6 +42,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     request_statuses: list[RequestStatusDetails]
     feeds: list[FeedDetails]
     orders: list[OrderState]
+    removed: list[tuple[Account, list[str]]]
     trades: list[tuple[Account, str, list[Booking]]]
     """By order id."""
     requests: list[tuple[ClientRequestState, str]]
@@ -104,6 +105,7 @@ def _captured(state: Held) -> Checkpoint:
         request_statuses=list(state.request_statuses.values()),
         feeds=list(state.feeds.values()),
         orders=list(_flat(state.orders)),
+        removed=[(account, list(order_ids)) for account, order_ids in state.removed.items()],
         trades=[
             (account, order_id, list(bookings.values()))
             for account, by_order in state.trades.items()
@@ -155,6 +157,8 @@ def _restore_orders(state: Held, checkpoint: Checkpoint) -> None:
         if order.remove_after is not None:
             state.removals.append((order.remove_after, order.account, order.order_id))
     heapq.heapify(state.removals)
+    for account, order_ids in checkpoint.removed:
+        state.removed[account] = dict.fromkeys(order_ids)
     for account, order_id, bookings in checkpoint.trades:
         state.trades.setdefault(account, {})[order_id] = {
             booking.trade.trade_id: booking for booking in bookings

@@ -15,8 +15,15 @@ from typing import Any
 
 from zenithd.oms.model import updates as u
 from zenithd.oms.model.accounts import Account
-from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdateType
-from zenithd.oms.model.requests import ClientQueueReplace, OrderAmend
+from zenithd.oms.model.orders import OrderState, OrderTrade, OrderTradeType, OrderUpdate, OrderUpdateType
+from zenithd.oms.model.requests import (
+    ClientCashTransfer,
+    ClientQueueReplace,
+    OrderAmend,
+    OrderCancel,
+    OrderNew,
+    RequestBody,
+)
 from zenithd.oms.model.transactions import SettlementStatus, TransactionDetails
 from zenithd.oms.model.transforms import (
     AccountRename,
@@ -38,8 +45,12 @@ def check(update: u.AnyUpdate, state: Held) -> Reason:
 
 def _order_updated(update: u.OrderUpdated, state: Held) -> Reason:
     order, previous_account = update.order, update.update.previous_account
-    return _moved(order, previous_account, state) or _order(
-        order, state.order_before(order, previous_account)
+    before = state.order_before(order, previous_account)
+    return (
+        _moved(order, previous_account, state)
+        or _order(order, before)
+        or _all_sound("Update.Values", update.update.values)
+        or _said_again(order, update.update, before, state)
     )
 
 
@@ -55,6 +66,15 @@ def _moved(order: OrderState, previous_account: Account | None, state: Held) -> 
     if state.order(previous_account, order.order_id) is None:
         return None  # said again: it is where it was to go
     return f"Order.OrderID: {order.account} has another order {order.order_id}"
+
+
+def _said_again(order: OrderState, said: OrderUpdate, before: OrderState | None, state: Held) -> Reason:
+    """Of an order that was removed nothing is news; what it traded would be booked a second time."""
+    if said.type is not OrderUpdateType.RESTATE or before is not None:
+        return None
+    if order.order_id in state.removed.get(order.account, ()):
+        return f"Order.OrderID: {order.order_id} was removed"
+    return None
 
 
 def _order(order: OrderState, before: OrderState | None) -> Reason:
@@ -99,6 +119,10 @@ def _order_traded(update: u.OrderTraded, state: Held) -> Reason:
     order, trade = update.order, update.trade
     before = state.order_before(order, update.update.previous_account)
     reason = _moved(order, update.update.previous_account, state) or _order(order, before) or _trade(trade)
+    if reason is not None:
+        return reason
+    reason = _all_sound("Update.Values", update.update.values)
+    reason = reason or _said_again(order, update.update, before, state)
     if reason is not None:
         return reason
     known = state.booking(before, trade)
@@ -203,18 +227,27 @@ def _requested(update: u.Requested, state: Held) -> Reason:
         if state.request(request.account, body.request_id) is None:
             return f"Request.Body.RequestID: {body.request_id} is no active request"
         body = body.body
-    if isinstance(body, OrderAmend):
-        return (
-            _not_negative("Request.Quantity", body.quantity)
-            or (_not_negative("Request.Price", body.price) if body.price is not None else None)
-            or (
-                _not_negative("ReservePrice", update.reserve_price)
-                if update.reserve_price is not None
-                else None
-            )
-            or _all_sound("AdditionalFunds", update.additional_funds)
-        )
-    return None
+    return (
+        _numbers_of(body)
+        or _all_sound("Request.Values", request.values)
+        or (_not_negative("ReservePrice", update.reserve_price) if update.reserve_price is not None else None)
+        or _all_sound("AdditionalFunds", update.additional_funds)
+    )
+
+
+def _numbers_of(body: RequestBody) -> Reason:
+    match body:
+        case OrderNew() | OrderAmend():
+            reason = _not_negative("Request.Quantity", body.quantity)
+            if reason is None and body.price is not None:
+                reason = _not_negative("Request.Price", body.price)
+            return reason
+        case OrderCancel():
+            return _sound("Request.Quantity", body.quantity)
+        case ClientCashTransfer():
+            return _sound("Request.Value", body.value)
+        case _:
+            return None
 
 
 def _request_updated(update: u.RequestUpdated, state: Held) -> Reason:

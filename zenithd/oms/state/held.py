@@ -32,6 +32,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     finished_requests: int = 10_000
     """Finished requests whose orders are removed (or that had none), for repeated ones to be recognised."""
+    removed_orders: int = 10_000
+    """Ids of orders that are gone, so that what is only said again of them is not taken for news."""
     transactions: int = 200
     """The newest transactions of all kinds."""
     transfers: int = 10_000
@@ -57,6 +59,8 @@ class Held:
         self.request_statuses: dict[str, RequestStatusDetails] = {}
         self.feeds: dict[str, FeedDetails] = {}
         self.orders: dict[Account, dict[str, OrderState]] = {}
+        self.removed: dict[Account, dict[str, None]] = {}
+        """Ids of orders that were removed, or that went to another account; the oldest first."""
         self.requests: dict[Account, dict[str, ClientRequestState]] = {}
         """Active ones."""
         self.digests: dict[Account, dict[str, str]] = {}
@@ -136,8 +140,8 @@ class Held:
     def by_account(self) -> tuple[dict[Account, Any], ...]:
         """Every dictionary whose key is an account, but for transactions, which are history."""
         return (
-            self.accounts, self.orders, self.requests, self.digests, self.finished, self.forgettable,
-            self.cash, self.assets, self.trades, self.transfers,
+            self.accounts, self.orders, self.removed, self.trades, self.requests, self.digests, self.finished,
+            self.forgettable, self.cash, self.assets, self.transfers,
         )  # fmt: skip
 
     def amendments_of(self, order: OrderState) -> Iterable[Amendment]:

@@ -20,7 +20,7 @@ from zenithd.oms.model.orders import (
 from zenithd.oms.model.updates import OrderExpired, OrderReplaced, OrderTraded, OrderUpdated
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.held import Held
-from zenithd.oms.state.retention import forget_requests_of
+from zenithd.oms.state.retention import forget_requests_of, note_removed
 from zenithd.oms.state.trade_transactions import trade_transaction
 
 Value = TypeVar("Value")
@@ -76,11 +76,13 @@ def put_order(effects: Effects, order: OrderState, previous_account: Account | N
         effects.reserve(before, needed, None)
         if before is not None:
             _unhold(state, before)
+        note_removed(state, order.account, order.order_id)
         effects.events.append(OrderChanged(order, removed=True, previous=moved))
         return order
     if moved is not None and before is not None:
         _carry_over(state, before, order)
     state.orders.setdefault(order.account, {})[order.order_id] = order
+    _pop(state.removed, order.account, order.order_id)
     _note_removal(state, before, order)
     effects.reserve(before, needed, order)
     effects.events.append(OrderChanged(order, previous=moved))
@@ -128,6 +130,7 @@ def _carry_over(state: Held, before: OrderState, order: OrderState) -> None:
     """Take what belongs to an order to its new account."""
     old, new, order_id = before.account, order.account, order.order_id
     _pop(state.orders, old, order_id)
+    note_removed(state, old, order_id)
     trades = _pop(state.trades, old, order_id)
     if trades:
         state.trades.setdefault(new, {})[order_id] = trades
@@ -140,6 +143,7 @@ def _unhold(state: Held, order: OrderState) -> None:
     _pop(state.orders, order.account, order.order_id)
     _pop(state.trades, order.account, order.order_id)
     forget_requests_of(state, order.account, order.order_id)
+    note_removed(state, order.account, order.order_id)
 
 
 def _pop(by_account: dict[Account, dict[str, Value]], account: Account, key: str) -> Value | None:

@@ -90,7 +90,7 @@ def _updated(before: ClientRequestState, change: ClientRequestUpdate, time: int)
         external_id=before.external_id if change.external_id is None else change.external_id,
         order_id=before.order_id if change.order_id is None else change.order_id,
         timestamp=time,
-        errors=change.errors or before.errors,
+        errors=change.errors or (() if change.status is RequestStatus.COMPLETED else before.errors),
         text=before.text if change.text is None else change.text,
         route=before.route if change.route is None else change.route,
         send_before=before.send_before if change.send_before is None else change.send_before,

@@ -1,4 +1,4 @@
-"""What is forgotten, and when: finished requests after their orders, the oldest first. Pure."""
+"""What is forgotten, and when: requests and orders that are over, the oldest first. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,22 @@ def forget_if_alone(state: Held, account: Account, request_id: str, order_id: st
     """A request is over: it may be forgotten unless its order is held."""
     if order_id and state.order(account, order_id) is not None:
         return
+    linked = state.requests_of_order.get((account, order_id))
+    if linked is not None:
+        linked.pop((account, request_id), None)
+        if not linked:
+            del state.requests_of_order[account, order_id]
     _may_forget(state, account, request_id)
+
+
+def note_removed(state: Held, account: Account, order_id: str) -> None:
+    """The order is not held any more; known to have been, up to a limit."""
+    removed = state.removed.setdefault(account, {})
+    removed[order_id] = None
+    if len(removed) > state.limits.removed_orders:
+        del removed[next(iter(removed))]
+        if not removed:
+            del state.removed[account]
 
 
 def _may_forget(state: Held, account: Account, request_id: str) -> None:
