@@ -445,3 +445,29 @@ async def test_one_source_does_not_disturb_another(autojump_clock: trio.testing.
         assert broken.last.state is PluginState.IMPAIRED
         assert len(sound.attempts) == 1
         assert sound.last.state is PluginState.INITIALISING
+
+
+async def test_another_attempt_waits_until_it_makes_sense_and_that_costs_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A source that fails as long as the disk is full, for longer than its restarts would last."""
+    mended = 10 * SETTINGS.restart_window_seconds
+
+    async def fail_until_mended(attempt: Attempt) -> None:
+        attempt.declared()
+        if trio.current_time() < mended:
+            raise OSError("the disk is full")
+        await trio.sleep_forever()
+
+    record = Record(fail_until_mended)
+    supervised = msgspec.structs.replace(
+        record.supervised(), wait_possible=lambda: trio.sleep_until(max(mended, trio.current_time()))
+    )
+    async with trio.open_nursery() as host, trio.open_nursery() as supervision:
+        supervision.start_soon(supervise, supervised, SETTINGS, random.Random(1), host)
+        await trio.sleep(mended - 1)
+        assert record.last == SourceStatus(PluginState.IMPAIRED, record.last.reason, 0)
+        await trio.sleep(2)
+        assert (len(record.attempts), record.last.state) == (2, PluginState.INITIALISING)
+        supervision.cancel_scope.cancel()
+        host.cancel_scope.cancel()

@@ -449,12 +449,18 @@ class Daemon:
         )
 
 
-async def run(config: Config, *, started: Callable[[StartInfo], None] | None = None) -> None:
+async def run(
+    config: Config,
+    *,
+    started: Callable[[StartInfo], None] | None = None,
+    clock: Clock | None = None,
+) -> None:
     """Run a daemon with what is installed, until it is told to stop.
 
     Args:
         config: the whole configuration.
         started: called once it listens.
+        clock: the wall clock; None: the machine's.
 
     Raises:
         ConfigError: something the operator can put right; nothing is left running.
@@ -469,7 +475,7 @@ async def run(config: Config, *, started: Callable[[StartInfo], None] | None = N
         for plugin in plugins.plugins:
             if plugin.state is PluginState.BROKEN:
                 log.error("plugin is broken", plugin=plugin.name, reason=plugin.reason)
-        daemon = Daemon(config, plugins, SystemClock())
+        daemon = Daemon(config, plugins, clock or SystemClock())
         await daemon.run(sockets, signals, started)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
@@ -14,6 +15,7 @@ from zenithd.journal import (
     JournalRefuses,
     JournalUnreadable,
     SnapshotTooLarge,
+    State,
 )
 from zenithd.plugin.journal import (
     Followed,
@@ -64,7 +66,10 @@ class PluginFeed:
         """Keep a derived state."""
         journal = self._journal
         size = sum(map(len, pieces))
-        state = b"".join((_state_head(sequence, size), *pieces))
+        check = 0
+        for piece in pieces:
+            check = zlib.crc32(piece, check)
+        state = b"".join((_state_head(sequence, size), *pieces, msgspec.msgpack.encode(check)))
         try:
             await journal.put_snapshot(self._name, journal.head.position, self._now(), state)
         except SnapshotTooLarge as error:
@@ -79,19 +84,40 @@ class PluginFeed:
             raise JournalUnavailable(str(error)) from error
 
     async def kept_state(self) -> KeptState | None:
-        """The newest kept state."""
+        """The newest kept state that is as it was kept."""
+        position = None
         try:
-            found = await self._journal.snapshot(self._name)
+            while (found := await self._journal.snapshot(self._name, position=position)) is not None:
+                kept = _decode_kept(found.state)
+                if kept is not None and kept.check in (None, zlib.crc32(kept.state)):
+                    return KeptState(kept.sequence, kept.state)
+                _log.error(
+                    "a kept state is damaged, an older one is used", feed=self._name, position=found.position
+                )
+                position = found.position - 1
         except JournalUnreadable as error:
             raise JournalUnavailable(str(error)) from error
-        if found is None:
-            return None
-        return KeptState(*msgspec.msgpack.decode(found.state, type=tuple[int, bytes]))
+        return None
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    sequence: int
+    state: bytes
+    check: int | None = None
+    """CRC-32 of the state; None where an older version kept it."""
+
+
+def _decode_kept(encoded: bytes) -> _Kept | None:
+    try:
+        return msgspec.msgpack.decode(encoded, type=_Kept)
+    except msgspec.DecodeError:
+        return None
 
 
 def _state_head(sequence: int, size: int) -> bytes:
-    """Before a state of a size: together they are MessagePack of (sequence, state), with no copy made."""
-    return msgspec.msgpack.encode((sequence, None))[:-1] + b"\xc6" + size.to_bytes(4, "big")
+    """Before a state of a size, behind which its check stands: together they are MessagePack of the three,
+    with no copy made."""
+    return msgspec.msgpack.encode((sequence, None, None))[:-2] + b"\xc6" + size.to_bytes(4, "big")
 
 
 class PluginFeeds:
@@ -125,3 +151,7 @@ class PluginFeeds:
         except (JournalUnreadable, Damaged) as error:
             raise JournalUnavailable(str(error)) from error
         raise JournalUnavailable("the journal is closed")
+
+    async def wait_serving(self) -> None:
+        """Return when the journal takes what is appended."""
+        await self._journal.wait_state(State.SERVING)

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import trio
+
 from zenithd.domain.market_data import FeedStatus
 from zenithd.markets.context import Host, SourceContext
 from zenithd.markets.directory import Markets
@@ -45,6 +47,8 @@ class Sources:
         self.feeds: dict[str, SourceFeed] = {
             brought.name: markets.add_source(brought.name) for brought in self.brought
         }
+        for brought in self.brought:
+            host.offers.promise(brought.name, brought.implementation.http_paths)
         for plugin in plugins.plugins:
             metrics.plugin_restarts.labels(plugin.name)
             metrics.loop_stalls.labels(plugin.name)
@@ -68,11 +72,13 @@ class Sources:
             context = SourceContext(brought.name, feed, attempt, self._host, generator, directory)
             return brought.implementation(brought.config, context)
 
+        needs_journal = brought.implementation.needs_journal
         return Supervised(
             name=brought.name,
             build=build,
             report=partial(self._supervised_state, brought),
             expects_events=lambda: feed.expects_events,
+            wait_possible=self._host.feeds.wait_serving if needs_journal else trio.lowlevel.checkpoint,
             packages=self._plugins.packages,
         )
 
@@ -110,9 +116,11 @@ class Sources:
             self._metrics.plugin_state.labels(plugin.name, state.value).set(state is plugin.state)
 
     def waiting_for(self) -> list[str]:
-        """Sources that must be up and have not declared a market yet."""
+        """Sources that must be up and have not declared a market yet, or do not serve what they promise."""
+        holding = [one.name for one in self.brought if one.implementation.holds_readiness]
+        undeclared = [name for name in holding if not self.feeds[name].venues]
+        missing = self._host.offers.missing()
         return [
-            f"plugin {brought.name} has not declared its markets"
-            for brought in self.brought
-            if brought.implementation.holds_readiness and not self.feeds[brought.name].venues
+            *(f"plugin {name} has not declared its markets" for name in undeclared),
+            *(f"plugin {name} does not serve {missing[name]}" for name in holding if name in missing),
         ]

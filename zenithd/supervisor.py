@@ -94,6 +94,8 @@ class Supervised(msgspec.Struct, frozen=True, kw_only=True):
     """Called at every change; the daemon passes it on to feeds, metrics and `plugins list`."""
     expects_events: Callable[[], bool] = lambda: True
     """Whether silence would be odd now: it says it is Active, somebody listens, it is not kept waiting."""
+    wait_possible: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+    """Returns when another attempt makes sense; waiting for it costs nothing of the budget."""
     packages: Mapping[str, str] = {}
     """Plugin name by package (`PluginManager.packages`), so that causes name the plugin's own line."""
 
@@ -181,6 +183,7 @@ class _Supervision:
         self._report(PluginState.IMPAIRED, cause)
         try:
             await trio.sleep(seconds)
+            await self._source.wait_possible()
         except trio.Cancelled:
             self._report(PluginState.STOPPED)
             raise

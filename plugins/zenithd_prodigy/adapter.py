@@ -51,7 +51,13 @@ from zenithd_prodigy.oms.intake import (
 from zenithd_prodigy.oms.report import ReportedMarket, Reporter, request_text
 
 CHECKPOINT_UPDATES: Final = 20_000
-"""Updates after which what is known is kept, so that a restart need not make all again."""
+CHECKPOINT_RECORDS: Final = 200_000
+CHECKPOINT_SECONDS: Final = 3_600
+"""Updates, records of the journal, or time, after which what is known is kept, so that a restart need not
+make all again, nor needs records that the markets let go."""
+
+STEP_RECORDS: Final = 256
+"""Records looked at before giving way."""
 
 Command = PlaceOrder | AmendOrder | CancelOrder
 
@@ -104,6 +110,8 @@ class _Session:
         """What was kept up to here must be known again before anything is carried out."""
         self._checkpoint: tuple[int, bytes] | None = None
         self._checkpoint_sequence = reporter.told.sequence
+        self._checkpoint_position = reporter.told.position
+        self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
 
     async def run(self) -> None:
         """Tell and carry out until cancelled, or until the feed is lost."""
@@ -134,14 +142,16 @@ class _Session:
         """The order management system has lost more than waits to be sent: all is made again."""
         self._context.log.warning("the feed is made again from its beginning", position=position)
         self._reporter = Reporter(OMS_ENTITY)
-        self._checkpoint, self._checkpoint_sequence = None, 0
+        self._checkpoint, self._checkpoint_sequence, self._checkpoint_position = None, 0, 0
         self._known_until = self._context.journal_position
         self._following.cancel()
 
     async def _tell(self, reporter: Reporter) -> None:
         told = reporter.told
         async for part in self._context.follow_journal(told.position):
-            for record in part.records:
+            for place, record in enumerate(part.records, 1):
+                if place % STEP_RECORDS == 0:
+                    await trio.lowlevel.checkpoint()
                 sequence = told.sequence
                 for update in reporter.apply(record.feed, record.sequence, record.body):
                     sequence += 1
@@ -156,12 +166,18 @@ class _Session:
 
     async def _keep(self, reporter: Reporter) -> None:
         """Keep what is known once in a while; not before the feed is kept as far: it would begin too late."""
-        sequence = reporter.told.sequence
-        if self._checkpoint is None and sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES:
+        sequence, position = reporter.told.sequence, reporter.told.position
+        is_due = (
+            sequence - self._checkpoint_sequence >= CHECKPOINT_UPDATES
+            or position - self._checkpoint_position >= CHECKPOINT_RECORDS
+            or self._context.clock.monotonic() >= self._checkpoint_time
+        )
+        if self._checkpoint is None and is_due:
             state = b""
             for state in reporter.checkpoint():  # noqa: B007  (the last one is all)
                 await trio.lowlevel.checkpoint()
-            self._checkpoint = sequence, state
+            self._checkpoint, self._checkpoint_position = (sequence, state), position
+            self._checkpoint_time = self._context.clock.monotonic() + CHECKPOINT_SECONDS
         if self._checkpoint is not None and self._feed.kept >= self._checkpoint[0]:
             sequence, state = self._checkpoint
             self._checkpoint, self._checkpoint_sequence = None, sequence
@@ -367,8 +383,7 @@ class _Session:
         under_way = self._under_way.get(name)
         if under_way is not None:
             await under_way.done.wait()
-        requests = self._reporter.told.requests
-        if requests.get(name) is None:
+        if self._reporter.told.requests.get(name) is None:
             try:
                 await self._settle()
             except KeeperStopped:

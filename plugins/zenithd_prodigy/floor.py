@@ -242,6 +242,11 @@ class Floor:
     async def _create(self, design: str, command: CreateMarket, nursery: trio.Nursery) -> Refused | None:
         if self.find(command.market) is not None:
             return Refused(Reason.MARKET_EXISTS)
+        if command.command_id and any(
+            keeper.market.model.command_ids.get(command.command_id) is not None
+            for keeper in self._keepers.values()
+        ):
+            return Refused(Reason.DUPLICATE_COMMAND)  # of a market that was removed or renamed since
         trial = self._designs[design].engine(self._designs[design].new_model())
         outcome = trial.handle(command, self._context.clock.now())
         if isinstance(outcome, Refused):

@@ -151,8 +151,10 @@ class Keeper:
                 await trio.lowlevel.checkpoint()
         self.market.replay_encoded(records)
 
-    async def prepare(self, commands: Iterable[Any]) -> None:
+    async def prepare(self, commands: Iterable[Any], now: int | None = None) -> None:
         """Carry out commands before the market is at work and anybody is told of it: all, or none is kept.
+
+        `now`: nanoseconds since the Unix epoch; None: what the clock says.
 
         Raises:
             ValueError: one of them was refused; the market has to be restored.
@@ -161,7 +163,7 @@ class Keeper:
         bodies = []
         self._ahead = True
         for command in commands:
-            outcome = self.market.handle(command, self._now())
+            outcome = self.market.handle(command, self._now() if now is None else now)
             if isinstance(outcome, Refused):
                 reason = f"{command}: {outcome}"
                 raise ValueError(reason)  # noqa: TRY004  (its value is wrong for this market, not its type)
@@ -177,8 +179,9 @@ class Keeper:
         Raises:
             JournalUnavailable: the market has to be restored.
         """
-        while due := self.market.engine.due(self._now()):
-            await self.prepare(due[: self._settings.commands_together_max])
+        now = self._now()  # looked at once: what is due must not be refused because the clock went back since
+        while due := self.market.engine.due(now):
+            await self.prepare(due[: self._settings.commands_together_max], now)
 
     async def execute(self, command: Any) -> list[Event] | Refused:
         """Carry out a command; returns once its events are kept, and told.

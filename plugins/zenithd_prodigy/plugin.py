@@ -29,7 +29,7 @@ from zenithd_prodigy.demonstration import (
 )
 from zenithd_prodigy.floor import Floor
 from zenithd_prodigy.history import PastOrigin, past_trade_ids
-from zenithd_prodigy.keeper import Keeper, KeeperSettings
+from zenithd_prodigy.keeper import Keeper, KeeperSettings, KeeperStopped
 from zenithd_prodigy.kept import Kept
 from zenithd_prodigy.listings import COMPANIES_BY_CODE, FIRST_MARKET, PRICE_SCALE, SECOND_MARKET
 from zenithd_prodigy.seats import make_seats, symbol_of
@@ -48,6 +48,8 @@ class Prodigy(MarketSource[ProdigyConfig]):
 
     Config = ProdigyConfig
     holds_readiness = True
+    needs_journal = True
+    http_paths = ("market",)
 
     def __init__(self, config: ProdigyConfig, context: MarketSourceContext) -> None:
         super().__init__(config, context)
@@ -82,6 +84,15 @@ class Prodigy(MarketSource[ProdigyConfig]):
                 await keeper.prepare(withdrawal(model.definition.code, model.symbols))
             await self._show(keeper)
         await backfill.last_day()
+        try:
+            await self._trade(known, now, backfill)
+        except BaseExceptionGroup as group:
+            _, causes = group.split(KeeperStopped)  # who waited for a market that failed is not the cause
+            if causes is None:
+                raise
+            raise causes from None
+
+    async def _trade(self, known: Known, now: int, backfill: Backfill) -> None:
         async with trio.open_nursery() as nursery:
             for keeper in self._floor:
                 self._floor.start(keeper, nursery)
@@ -205,7 +216,7 @@ class Prodigy(MarketSource[ProdigyConfig]):
                 )
 
         def extra(code: str) -> list[MarketEvent]:
-            return list(missing.get(code, ()))
+            return missing.get(code, [])
 
         await self._floor.show(keeper, extra)
         await self._floor.correct(corrected)

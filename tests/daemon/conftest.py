@@ -143,6 +143,10 @@ def check_container(message: dict[str, Any]) -> None:
 class DaemonProcess:
     """`zenithd run` on a free port, with its state in a folder of its own."""
 
+    program: tuple[str, ...] = ("-m", "zenithd", "run")
+    """What Python is given, before the options."""
+    stdin: int | None = None
+
     def __init__(self, folder: Path, config: str | None = None, **environment: str) -> None:
         self.folder = folder
         path = folder / "config.toml"
@@ -152,7 +156,8 @@ class DaemonProcess:
         self.output = folder / "output.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "zenithd", "run", "--config", str(path), "--listen", "127.0.0.1:0"],
+                [sys.executable, *self.program, "--config", str(path), "--listen", "127.0.0.1:0"],
+                stdin=self.stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},

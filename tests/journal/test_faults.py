@@ -8,19 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 import trio
-from journal_support import (
-    RETRY_SECONDS,
-    FaultStore,
-    Place,
-    PostgresqlPlace,
-    SqlitePlace,
-    bodies,
-    entries,
-    failing,
-    fill,
-    serving,
-)
+from journal_support import RETRY_SECONDS, Place, PostgresqlPlace, SqlitePlace, bodies, entries, fill, serving
 
+from tests.reliability.lib_stores import FaultStore, failing
 from zenithd.bench.postgresql import Server
 from zenithd.journal import Damaged, Journal, JournalRefuses, JournalSettings, JournalUnreadable, State
 from zenithd.journal.sqlite import SqliteReader, SqliteStore
@@ -138,6 +128,23 @@ async def test_a_flipped_byte(place: Place) -> None:
             await bodies(journal)
         assert journal.state is State.DAMAGED
         assert "record 6 is damaged" in (await refused(journal)).reason
+
+
+async def test_a_flipped_byte_in_a_feed(place: Place) -> None:
+    """What a source makes its state of is checked as everything else is."""
+    async with serving(place.store()) as journal:
+        await fill(journal, range(1, 10), each=2)
+    if isinstance(place, SqlitePlace):
+        changed = "unhex(replace(hex(payload), hex('3.1'), hex('3.7')))"
+    else:
+        changed = "decode(replace(encode(payload, 'hex'), '332e31', '332e37'), 'hex')"
+    place.change(f"UPDATE {{block}} SET payload = {changed} WHERE first = 5")
+    async with serving(place.store()) as journal:
+        whole = [record.body async for record in journal.read_feed("a", 1, 4)]
+        assert whole == [b"1.0", b"1.1", b"2.0", b"2.1"]
+        with pytest.raises(Damaged, match="record 6 is damaged"):
+            [record async for record in journal.read_feed("a")]
+        assert journal.state is State.DAMAGED
 
 
 async def test_a_flipped_byte_at_the_end_is_found_at_the_start(place: Place) -> None:

@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 import trio
-from journal_support import (
-    FaultStore,
-    LoopThread,
-    SqlitePlace,
-    bodies,
-    entries,
-    failing,
-    serving,
-)
+from journal_support import SqlitePlace, bodies, entries, serving
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.reliability.lib_stores import FaultStore, LoopThread, failing
 from zenithd.journal import Appended, Journal, JournalRefuses, JournalSettings, State
 
 SETTINGS = JournalSettings(commit_records_max=4, commit_bytes_max=100, commit_seconds_max=5, retry_seconds=1)

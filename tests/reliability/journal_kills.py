@@ -161,7 +161,8 @@ def look(place: str, acknowledged: dict[int, int]) -> int:
     """
     reader = reader_of(place)
     try:
-        found = verify(reader)  # no hole and no double in any feed, and the chain unbroken
+        with reader.frozen():  # a server may still be at work on what a killed client had asked for
+            found = verify(reader)  # no hole and no double in any feed, and the chain unbroken
         for producer, last in acknowledged.items():
             if found.feeds.get(f"feed {producer}", 0) < last:
                 raise Lost(f"feed {producer}: {last} acknowledged, ends at {found.feeds}")

@@ -88,6 +88,8 @@ class Mirror:
         """Newest trade id of each symbol, as told."""
         self.initialised: dict[str, list[int]] = {}
         """Ids of the `I` records of each symbol, in order."""
+        self.changed_trades: dict[tuple[str, int], Message] = {}
+        """Trades that were changed after they had come, by symbol and id."""
         self.feeds: dict[str, str] = {}
         self.markets: dict[str, str] = {}
         self.messages = 0
@@ -201,6 +203,8 @@ class Mirror:
                 self.initialised.setdefault(symbol, []).append(change["ID"])
                 continue
             trade = change["Trade"]
+            if change["O"] == "U":
+                self.changed_trades[symbol, trade["ID"]] = trade
             if change["O"] == "A" and trade["ID"] <= self.newest[symbol]:
                 raise Difference(f"{symbol}: trade {trade['ID']} after {self.newest[symbol]}")
             self.newest[symbol] = max(self.newest[symbol], trade["ID"])

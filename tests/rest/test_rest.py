@@ -166,7 +166,7 @@ async def test_the_documentation_has_every_route_and_its_types() -> None:
         page = await client.get("/docs", auth=None)
     assert document["openapi"].startswith("3.1")
     operation = document["paths"]["/market/{market}"]["post"]
-    assert {one["name"] for one in operation["parameters"]} == {"market", "dry"}
+    assert {one["name"] for one in operation["parameters"]} == {"market", "dry", "Idempotency-Key"}
     assert set(operation["responses"]) == {"201", "400", "401", "403", "409"}
     assert document["components"]["schemas"]["Order"]["required"] == ["name"]
 
@@ -194,6 +194,46 @@ async def test_routes_go_with_their_plugin_and_belong_to_one() -> None:
         offers.withdraw("prodigy")
         assert not offers.claims("/market/XSX")
         assert (await client.get("/market/XSX")).status_code == 404
+
+
+async def test_what_a_plugin_promises_is_503_until_it_serves_it() -> None:
+    async with served(()) as (client, offers):
+        offers.withdraw("prodigy")
+        offers.promise("prodigy", ("market", "venue"))
+        assert offers.claims("/market/XSX")
+        assert offers.missing() == {"prodigy": "/market, /venue"}
+        with pytest.raises(ValueError, match="/market is served by prodigy"):
+            offers.promise("other", ("market",))
+        early = await client.post("/market/XSX", json={"name": "a"})
+        assert (early.status_code, early.headers["retry-after"]) == (503, "1")
+        assert early.json()["reason"].startswith("plugin prodigy does not serve this now")
+        offers.offer("prodigy", ROUTES)
+        assert offers.missing() == {}
+        assert (await client.post("/market/XSX", json={"name": "a"})).status_code == 201
+        offers.withdraw("prodigy")
+        assert (await client.post("/market/XSX", json={"name": "a"})).status_code == 503
+        assert (await client.get("/other")).status_code == 404
+
+
+async def test_the_sender_s_own_name_of_a_request_reaches_the_route() -> None:
+    seen: list[str] = []
+
+    async def note(request: HttpRequest) -> HttpAnswer:
+        seen.append(request.idempotency_key)
+        return HttpAnswer(content="Done")
+
+    route = HttpRoute(method="PUT", path="/x", scope="Prodigy/Exchange", summary="Notes", handle=note)
+    async with served([route]) as (client, _):
+        assert (await client.put("/x")).status_code == 200
+        assert (await client.put("/x", headers={"Idempotency-Key": "k 1"})).status_code == 200
+        long = await client.put("/x", headers={"Idempotency-Key": "k" * 65})
+        document = (await client.get("/docs/openapi.json")).json()
+    assert long.status_code == 400
+    assert seen == ["", "k 1"]
+    parameters = document["paths"]["/x"]["put"]["parameters"]
+    assert [(one["name"], one["in"], one["required"]) for one in parameters] == [
+        ("Idempotency-Key", "header", False)
+    ]
 
 
 async def test_a_socket_is_not_opened_where_rest_is() -> None:

@@ -1,8 +1,9 @@
-"""How long a restart takes: from starting the process to serving, with a market's events behind a checkpoint.
+"""How long a restart takes: from starting the process to serving, with a market of many events.
 
-The daemon founds a market; orders are entered until the market's feed of the journal has so many events after
-its checkpoint; then the daemon is started again and asked whether it is ready. Beside it: the same feed read
-and applied from its first record, without a daemon around it.
+The daemon founds a market; orders are entered until the market's feed of the journal has so many events
+more; then the daemon is started again and asked whether it is ready. Once with the checkpoints that the
+daemon makes on the way, and once with none, so that all events have to be applied again. Beside it: the same
+feed read and applied from its first record, without a daemon around it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ class RestartEffort(NamedTuple):
     """How much is measured."""
 
     events: int
-    """After the checkpoint."""
     rounds: int
 
 
@@ -71,7 +71,11 @@ class RestartRow(msgspec.Struct, kw_only=True):
     """A restart; medians of the rounds."""
 
     events: int
-    """Of the market, after its checkpoint."""
+    """Of the market."""
+    checkpoints: str
+    """Whose: `the daemon's`, or `none`, where all events are applied again."""
+    events_behind: int
+    """Events after the newest checkpoint."""
     records: int
     """Of the journal: one for each command."""
     seconds_to_serving: float
@@ -84,25 +88,36 @@ class RestartRow(msgspec.Struct, kw_only=True):
 
 class _Written(NamedTuple):
     events: int
+    behind: int
     records: int
 
 
-def restart_row(effort: RestartEffort, folder: Path | None, say: Callable[[str], None]) -> RestartRow:
-    """Found, fill and restart.
+def restart_rows(
+    effort: RestartEffort, folder: Path | None, say: Callable[[str], None]
+) -> Iterator[RestartRow]:
+    """Found, fill and restart: with the daemon's checkpoints, and without.
 
     `folder`: where files are made, by default that of the system.
 
     Raises:
         CannotMeasure: the daemon does not start here.
     """
+    for has_checkpoints in (True, False):
+        yield _restart_row(effort, has_checkpoints, folder, say)
+
+
+def _restart_row(
+    effort: RestartEffort, has_checkpoints: bool, folder: Path | None, say: Callable[[str], None]
+) -> RestartRow:
     with tempfile.TemporaryDirectory(prefix="zenithd-bench-", dir=folder) as made:
         state = Path(made)
         config = state / "config.toml"
         config.write_text(CONFIGURATION.format(folder=state))
         _seconds_to_serving(config, state)  # founds the market
         without = _median([_seconds_to_serving(config, state) for _ in range(effort.rounds)])
-        say(f"restart: writing {effort.events:,} events")
-        written = trio.run(_write, state / JOURNAL_FILE, effort.events)
+        checkpoints = "the daemon's" if has_checkpoints else "none"
+        say(f"restart: writing {effort.events:,} events, checkpoints: {checkpoints}")
+        written = trio.run(_write, state / JOURNAL_FILE, effort.events, has_checkpoints)
         say("restart: replaying them")
         replayed = trio.run(_replay, state / JOURNAL_FILE)
         kept = state / "kept"
@@ -114,6 +129,8 @@ def restart_row(effort: RestartEffort, folder: Path | None, say: Callable[[str],
             _copy(kept, state)  # the daemon made a checkpoint when it ended
     return RestartRow(
         events=written.events,
+        checkpoints=checkpoints,
+        events_behind=written.behind,
         records=written.records,
         seconds_to_serving=_median(restarts),
         seconds_without=without,
@@ -183,10 +200,11 @@ async def _keeper(path: Path) -> Any:
         nursery.cancel_scope.cancel()
 
 
-async def _write(path: Path, events: int) -> _Written:
-    """Enter orders until there are so many events after a checkpoint."""
+async def _write(path: Path, events: int, has_checkpoints: bool) -> _Written:
+    """Enter orders until there are so many events more."""
     from zenithd_prodigy.engine.commands import AddEntity, ListSymbol
     from zenithd_prodigy.engine.refusals import Refused
+    from zenithd_prodigy.keeper import KeeperSettings
     from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
 
     async with _keeper(path) as (keeper, feed):
@@ -202,7 +220,8 @@ async def _write(path: Path, events: int) -> _Written:
         flow = make_flow(RESTING, events)  # an operation is at least an event
         operations = [*flow.filling, *flow.measured]
         encode, numbers = keeper.market.design.encode_events, _Numbers(keeper.market.model.next_order - 1)
-        count = records = 0
+        every = KeeperSettings().checkpoint_records if has_checkpoints else sys.maxsize
+        count = records = kept_records = kept_count = 0
         while count < events:
             bodies = []
             for operation in operations[records : records + TOGETHER]:
@@ -211,9 +230,12 @@ async def _write(path: Path, events: int) -> _Written:
                     raise CannotMeasure(f"an order of the bench was refused: {outcome}")
                 bodies.append(encode(outcome))
                 count += len(outcome)
-            await feed.append(bodies)
+            sequence = await feed.append(bodies)
             records += len(bodies)
-        return _Written(count, records)
+            if records - kept_records >= every:
+                await feed.keep_state(sequence, [keeper.market.state.checkpoint()])
+                kept_records, kept_count = records, count
+        return _Written(count, count - kept_count, records)
 
 
 class _Numbers:
@@ -253,13 +275,15 @@ async def _replay(path: Path) -> float:
         return float(keeper.market.model.sequence / (time.monotonic() - began))
 
 
-COLUMNS = ("events", "records", "s to serving", "s without them", "replay events/s")
+COLUMNS = ("events", "checkpoints", "behind", "records", "s to serving", "s without them", "replay events/s")
 
 
 def cells(row: RestartRow) -> list[str]:
     """A row for people, in the order of COLUMNS."""
     return [
         f"{row.events:,}",
+        row.checkpoints,
+        f"{row.events_behind:,}",
         f"{row.records:,}",
         f"{row.seconds_to_serving:.2f}",
         f"{row.seconds_without:.2f}",

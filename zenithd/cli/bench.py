@@ -209,7 +209,7 @@ def durable_appends(
         rows = list(
             journal.journal_rows(journal.QUICK if quick else journal.FULL, directory, postgresql, _say)
         )
-        restarts = [restart.restart_row(restart.QUICK if quick else restart.FULL, directory, _say)]
+        restarts = list(restart.restart_rows(restart.QUICK if quick else restart.FULL, directory, _say))
     if json is not None:
         report = journal.JournalReport(this_machine(), rows, restarts)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

@@ -120,32 +120,30 @@ def _decode(blocks: list[StoredRow], before: Head) -> tuple[list[Record], Damage
 
 
 def feed_records(
-    reader: Reader, feed: str, first: int, until: int, last: int = POSITION_MAX
+    reader: Reader, feed: str, first: int, until: int, last: int = POSITION_MAX, *, checked: bool = True
 ) -> Iterator[list[Record]]:
     """Records of a feed by sequence, both included, at or before the position `until`.
 
-    They are not checked against the chain, which runs through all feeds.
+    `checked`: every digest is looked at, also those of other feeds' records in between.
 
     Raises:
         StoreFault: they cannot be read.
         Pruned: the first of them are gone.
-        Damaged: one of them is missing or cannot be read.
+        Damaged: one of them, or one beside them, is missing or not what was written.
     """
     anchor = reader.anchor()
     end = anchor.ends.get(feed)
     if end is not None and first <= end.sequence:
         raise Pruned(f"{feed}: records up to sequence {end.sequence} were pruned: a backup has them")
     wanted = first
+    steps = _checked_steps if checked else _steps
     while wanted <= last and (entries := reader.index(feed, wanted, 2)):
-        position = entries[0].block
-        ends = [position + chain.INDEX_EVERY, until + 1, *(entry.block for entry in entries[1:])]
-        before = wanted
-        while position < min(ends) and (blocks := reader.blocks(position, STEP_RECORDS_MAX, STEP_BYTES_MAX)):
+        block, began = entries[0].block, wanted
+        limit = min([block + chain.INDEX_EVERY, until + 1, *(entry.block for entry in entries[1:])])
+        for found, damage in steps(reader, block, limit):
             records = [
                 record
-                for block, *frames in blocks
-                if block < min(ends)
-                for record in chain.decode_unchained(Frames(*frames), block)
+                for record in found
                 if record.feed == feed and wanted <= record.sequence <= last and record.position <= until
             ]
             if records:
@@ -153,9 +151,39 @@ def feed_records(
                     raise Damaged(records[0].position, f"the record before it in feed {feed} is missing")
                 wanted = records[-1].sequence + 1
                 yield records
-            position = blocks[-1][0] + 1
-        if wanted == before:
+            if wanted > last:
+                return
+            if damage is not None:
+                raise damage
+        if wanted == began:
             return
+
+
+_Step = tuple[list[Record], Damaged | None]
+"""Records, and what is wrong with the one after them."""
+
+
+def _checked_steps(reader: Reader, first: int, end: int) -> Iterator[_Step]:
+    """The records of blocks from `first` on that begin before `end`."""
+    before = head_at(reader, first - 1)
+    while before.position + 1 < end and (blocks := _blocks(reader, before.position + 1, end)):
+        records, damage = _decode(blocks, before)
+        yield records, damage
+        before = chain.head_of(records[-1])
+
+
+def _steps(reader: Reader, first: int, end: int) -> Iterator[_Step]:
+    """The same without a look at digests."""
+    while first < end and (blocks := _blocks(reader, first, end)):
+        for block, *frames in blocks:
+            records = chain.decode_unchained(Frames(*frames), block)
+            first = block + len(records)
+            yield records, None
+
+
+def _blocks(reader: Reader, first: int, end: int) -> list[StoredRow]:
+    """A step's blocks, of those that begin before `end`."""
+    return [row for row in reader.blocks(first, STEP_RECORDS_MAX, STEP_BYTES_MAX) if row[0] < end]
 
 
 def position_at(reader: Reader, date: int, until: int) -> int:

@@ -25,6 +25,8 @@ class Verified(NamedTuple):
 def verify(reader: Reader, progress: Callable[[int], object] = lambda _: None) -> Verified:
     """Look at everything; `progress` is told of each position that was reached.
 
+    Beside a daemon that writes, within `reader.frozen()`: else what it looks at is of several moments.
+
     Raises:
         Damaged: the first bad record.
     """

@@ -71,7 +71,9 @@ class Writer:
     def _feed_end(self, entry: IndexEntry, anchor: Anchor) -> FeedEnd:
         """Look for the last record of a feed; its block is less than INDEX_EVERY positions behind."""
         sequence = entry.sequence - 1  # the anchor's entries name what comes next, if anything does
-        for records in feed_records(self.reader, entry.feed, entry.sequence, self.head.position):
+        for records in feed_records(
+            self.reader, entry.feed, entry.sequence, self.head.position, checked=False
+        ):
             sequence = records[-1].sequence
         if entry in anchor.entries():
             return anchor.ends[entry.feed].at(sequence)

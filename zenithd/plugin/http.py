@@ -22,6 +22,9 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Of the route's body type; None if it has none."""
     headers: Mapping[str, str] = {}
     """Names in lower case."""
+    idempotency_key: str = ""
+    """What the sender calls this request, to be recognised when it comes again; empty: nothing. Two users'
+    keys have nothing to do with each other."""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,14 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 class HttpOffers(Protocol):
     """Where routes are offered."""
+
+    def promise(self, owner: str, paths: Sequence[str]) -> None:
+        """A plugin is going to serve paths that begin with these segments."""
+        ...
+
+    def missing(self) -> dict[str, str]:
+        """Paths that are promised and not served now, by plugin, as text."""
+        ...
 
     def offer(self, owner: str, routes: Sequence[HttpRoute]) -> None:
         """Serve these routes for a plugin, in the place of those that it offered before."""

@@ -181,6 +181,12 @@ class MarketSource(abc.ABC, Generic[C]):
     holds_readiness: ClassVar[bool] = False
     """True for a simulation: the daemon is not ready before it has declared its markets. A real venue
     keeps False, since a venue that is down must not hold the daemon back."""
+    needs_journal: ClassVar[bool] = False
+    """True: where it failed it is not started again before the journal takes what is appended. A full disk
+    may last longer than the restarts that it is granted."""
+    http_paths: ClassVar[tuple[str, ...]] = ()
+    """First segments of the paths that it serves over REST (`("market",)` for `/market/…`). Requests for them
+    are answered with 503 while it does not, and a source that `holds_readiness` holds it for them too."""
 
     def __init__(self, config: C, context: MarketSourceContext) -> None:
         self.config = config

@@ -115,3 +115,7 @@ class JournalFeeds(Protocol):
             JournalUnavailable: it cannot be read, or is closed.
         """
         ...
+
+    async def wait_serving(self) -> None:
+        """Return when the journal takes what is appended."""
+        ...

@@ -20,7 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from zenithd.authority.access import Access
 from zenithd.plugin.http import HttpAnswer, HttpRequest, HttpRoute
@@ -34,6 +34,16 @@ JSON = "application/json"
 DOCS_PATH = "/docs"
 BODY_BYTES_MAX = 1 << 20
 """Of a request; a larger one is answered with 413."""
+IDEMPOTENCY_KEY_LENGTH_MAX = 64
+IdempotencyKey = Annotated[
+    str,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=IDEMPOTENCY_KEY_LENGTH_MAX,
+        description="A name of your own for this request: sent again with the same one, it is not carried "
+        "out a second time, also after a restart",
+    ),
+]
 SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
 CHALLENGE = 'Basic realm="zenithd", Bearer realm="zenithd"'
 
@@ -102,6 +112,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
                     query={name: given[name] for name in route.query},
                     body=given.get("data"),
                     headers=request.headers,
+                    idempotency_key=given.get("idempotency_key", ""),
                 )
             )
         if answer is None:
@@ -135,7 +146,7 @@ def _handler(route: HttpRoute, authorise: Authorise, seconds_max: Callable[[], f
 
 def _refusals(route: HttpRoute) -> dict[int, str]:
     common = {401: "Not logged in", 403: f"The user lacks the scope {route.scope}"}
-    if route.body is not None or route.query:
+    if route.body is not None or route.query or route.method != "GET":
         common[400] = "The request is malformed"
     return common | dict(route.refusals)
 
@@ -155,6 +166,8 @@ def _sign(handle: Callable[..., Any], route: HttpRoute, names: Sequence[str]) ->
     for name, one in route.query.items():
         type_ = Annotated[one.type, QueryParameter(description=one.description)]  # type: ignore[name-defined]
         parameters.append(parameter(name, type_, inspect.Parameter.empty if one.required else one.default))
+    if route.method != "GET":
+        parameters.append(parameter("idempotency_key", IdempotencyKey, ""))
     if route.body is not None:
         parameters.append(parameter("data", JSONBody[route.body]))  # type: ignore[misc,name-defined]
     content = Response[route.content] if route.content is not None else Response[None]  # type: ignore[name-defined]
@@ -185,6 +198,22 @@ def _problem(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     return Response(
         msgspec.json.encode(problem), status_code=error.status_code, media_type=JSON, headers=headers
     )
+
+
+async def unavailable(reason: str, send: Callable[[Any], Awaitable[None]]) -> None:
+    """Answer a request (ASGI) that nobody can serve now; it may be sent again."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    body = msgspec.json.encode(Problem(status.phrase, reason))
+    headers = {
+        "content-type": JSON,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "retry-after": "1",
+        "connection": "close",  # the body was not read
+    }
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status.value, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:

@@ -15,7 +15,7 @@ from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
-from zenithd.rest.application import peer_of_request
+from zenithd.rest.application import peer_of_request, unavailable
 from zenithd.rest.offers import Offers
 from zenithd.server.head import Head, Peer
 from zenithd.turns import pay
@@ -96,7 +96,11 @@ class RestServer:
         if scope["type"] == "http":
             await pay(REQUEST_SECONDS)
             scope["scheme"] = "https" if peer_of_request.get().secure else "http"
-            await self.offers.application(scope, receive, send)
+            reason = self.offers.not_served(scope["path"])
+            if reason is None:
+                await self.offers.application(scope, receive, send)
+            else:
+                await unavailable(reason, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})  # before it is accepted: 403
 

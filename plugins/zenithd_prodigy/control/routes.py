@@ -24,6 +24,7 @@ from zenithd_prodigy.model.statuses import STATUS_TABLE
 from zenithd_prodigy.timetable.plan import Timetable
 
 EXCHANGE, SYMBOL, CONTROL = "Prodigy/Exchange", "Prodigy/Symbol", "Prodigy/Control"
+_NOTHING_LEFT = frozenset({Reason.NOTHING_TO_CHANGE, Reason.DUPLICATE_COMMAND})
 STATE = {"withState": HttpParameter(type=bool, description="With how it stands now", default=False)}
 NEW_CODE = {"newCode": HttpParameter(type=str, description="The code from now on", required=True)}
 
@@ -186,6 +187,14 @@ def _of_what_is_there(handle: Handle) -> Handle:
     return answered
 
 
+def _named(command: Any, request: HttpRequest, part: str = "") -> Any:
+    """The command under the id by which it is recognised when its request comes again."""
+    if not request.idempotency_key:
+        return command
+    command_id = f"{request.user}/{request.idempotency_key}{part}"
+    return msgspec.structs.replace(command, command_id=command_id)
+
+
 class _Control:
     """Handlers of the routes."""
 
@@ -203,7 +212,8 @@ class _Control:
     async def _do(
         self, request: HttpRequest, command: Any, done: str, status: int = 200, location: str | None = None
     ) -> HttpAnswer:
-        return _told(await self._keeper(request).execute(command), done, status, location)
+        named = _named(command, request)
+        return _told(await self._keeper(request).execute(named), done, status, location)
 
     # Markets
 
@@ -234,7 +244,7 @@ class _Control:
             status=body.data.status,
             settings=body.config.settings,
         )
-        outcome = await self._markets.create(body.market_type, command)
+        outcome = await self._markets.create(body.market_type, _named(command, request))
         return _told(outcome, "Created", 201, f"/market/{code}")
 
     @_of_what_is_there
@@ -254,10 +264,12 @@ class _Control:
                     self._keeper(request).market.model.definition.settings, body.config.settings
                 ),
             )
-            outcome = await self._keeper(request).execute(changes)
-        nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
-        if status is not UNSET and (nothing or not isinstance(outcome, Refused)):
-            outcome = await self._keeper(request).execute(c.SetStatus(market=code, status=status))
+            outcome = await self._keeper(request).execute(_named(changes, request))
+        # A duplicate may be one whose second half a crash has cut off.
+        done = not isinstance(outcome, Refused) or outcome.reason in _NOTHING_LEFT
+        if status is not UNSET and done:
+            change = _named(c.SetStatus(market=code, status=status), request, "/Status")
+            outcome = await self._keeper(request).execute(change)
         return _told(outcome, "Changed", 201, f"/market/{code}")
 
     @_of_what_is_there
@@ -267,7 +279,8 @@ class _Control:
     @_of_what_is_there
     async def rename(self, request: HttpRequest) -> HttpAnswer:
         command = c.RenameMarket(market=request.path["market"], new_code=request.query["newCode"])
-        return _told(await self._markets.rename(self._keeper(request), command), "Renamed")
+        outcome = await self._markets.rename(self._keeper(request), _named(command, request))
+        return _told(outcome, "Renamed")
 
     @_of_what_is_there
     async def act(self, request: HttpRequest) -> HttpAnswer:
@@ -286,7 +299,7 @@ class _Control:
             command = found.make(body, request.path["market"], symbol)
         except Unscalable as wrong:
             return _wrong(str(wrong), "more decimals than the symbol has, or no number")
-        outcome = await keeper.execute(command)
+        outcome = await keeper.execute(_named(command, request))
         nothing = isinstance(outcome, Refused) and outcome.reason is found.nothing
         return _told([] if nothing else outcome, found.done)
 
@@ -384,11 +397,11 @@ class _Control:
             attributes=data.attributes,
             alternates=data.alternates,
         )
-        outcome = await self._keeper(request).execute(command)
-        nothing = isinstance(outcome, Refused) and outcome.reason is Reason.NOTHING_TO_CHANGE
+        outcome = await self._keeper(request).execute(_named(command, request))
+        nothing = isinstance(outcome, Refused) and outcome.reason in _NOTHING_LEFT
         if data.status is not UNSET and (nothing or not isinstance(outcome, Refused)):
             status = c.SetStatus(market=market, symbol=code, status=data.status)
-            outcome = await self._keeper(request).execute(status)
+            outcome = await self._keeper(request).execute(_named(status, request, "/Status"))
         return _told(outcome, "Changed", 201, f"/market/{market}/symbol/{code}")
 
     @_of_what_is_there

@@ -74,7 +74,7 @@ class StandardEngine:
     def due(self, now: int) -> list[c.RunPhase]:
         """What the timetable wants done by now, in its order: each to be given to `handle`."""
         model = self.model
-        if model.timetable is None or model.place is None:
+        if not model.exists or model.timetable is None or model.place is None:
             return []
         return [
             c.RunPhase(market=model.definition.code, day=each.place.day, index=each.place.index)
@@ -84,7 +84,7 @@ class StandardEngine:
     def next_due(self) -> int | None:
         """When `due` will have something (nanoseconds since the Unix epoch); None for never."""
         model = self.model
-        if model.timetable is None or model.place is None:
+        if not model.exists or model.timetable is None or model.place is None:
             return None
         following = next_due(model.timetable, model.place)
         return None if following is None else following.at

@@ -83,6 +83,13 @@ _TRADE_CHANGES: Final = {
 }
 
 
+class RecordsMissing(Exception):
+    """Records of a market that should come next are not in the journal any more: nothing true can be told.
+
+    Blame: the operator, who let go what was still to be told, or asks for what is gone.
+    """
+
+
 class ReportedOrder(msgspec.Struct):
     """An order of the firm as it was told last."""
 
@@ -96,6 +103,8 @@ class ReportedMarket(msgspec.Struct):
     """What must be known of a market to tell of its orders."""
 
     entity: str
+    sequence: int = 0
+    """Of the last record of its feed."""
     code: str = ""
     symbols: dict[str, SymbolDefinition] = {}
     numbers: dict[str, int] = {}
@@ -201,7 +210,11 @@ class Reporter:
         return cls(entity, told)
 
     def apply(self, feed: str, sequence: int, body: bytes) -> list[FeedUpdate]:
-        """The updates that a record of one of the plugin's feeds means, in their order."""
+        """The updates that a record of one of the plugin's feeds means, in their order.
+
+        Raises:
+            RecordsMissing: it is not the next of its market.
+        """
         self._updates = []
         if feed == notes.NOTES:
             self._place = f"{feed}/{sequence}"
@@ -213,6 +226,9 @@ class Reporter:
             market = self.told.markets.get(number)
             if market is None:
                 market = self.told.markets[number] = ReportedMarket(self._entity)
+            if sequence != market.sequence + 1:
+                raise RecordsMissing(f"{feed}: record {market.sequence + 1} is gone, {sequence} is there")
+            market.sequence = sequence
             for event in e.decode_events(body):
                 handle = _EVENTS.get(type(event))
                 if handle is not None:

@@ -55,7 +55,7 @@ class Exchange:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Exchange]:
         """The markets at work, and offered to the adapter."""
-        self.floor = Floor(self.daemon, KeeperSettings(), lambda definition: definition)
+        self.floor = Floor(self.daemon, KeeperSettings(), lambda definition, origin: definition)
         await self.floor.open()
         for code, issuer in zip(CODES, (None, "XSX"), strict=True):
             if self.floor.find(code) is None:

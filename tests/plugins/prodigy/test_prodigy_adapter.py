@@ -31,7 +31,7 @@ from zenithd_prodigy.model.events import Traded
 from zenithd_prodigy.model.orders import CloseReason
 from zenithd_prodigy.model.statuses import Status
 from zenithd_prodigy.oms import codes
-from zenithd_prodigy.oms.report import Reporter
+from zenithd_prodigy.oms.report import RecordsMissing, Reporter
 
 FEED = "Prodigy"
 TUESDAY = 1_767_657_600 * 10**9
@@ -586,6 +586,26 @@ async def test_it_begins_at_what_it_kept_and_goes_back_before_it_if_it_must(
         async with run_adapter(ProdigyAdapter, None, oms):
             await oms.wait_until(lambda: len(oms.taken[FEED]) > len(before), "all of it again")
             assert oms.taken[FEED][: len(before)] == before
+
+
+async def test_what_others_do_need_not_be_read_again_either(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zenithd_prodigy.adapter.CHECKPOINT_RECORDS", 50)
+    async with trading() as (exchange, oms):
+        for _ in range(120):
+            await exchange.do(contra(1))
+        await trio.testing.wait_all_tasks_blocked()
+        kept = await oms.kept.feed("orders").kept_state()
+        assert kept is not None
+        assert Reporter.restored("XS", kept.state).told.position >= 100
+
+
+async def test_nothing_is_told_where_records_are_gone(autojump_clock: MockClock) -> None:
+    journal, _, _ = await scenario()
+    late = next(each for each in journal.records if each.feed == "market 1" and each.sequence > 1)
+    with pytest.raises(RecordsMissing, match="market 1: record 1 is gone"):
+        Reporter("XS").apply(late.feed, late.sequence, late.body)
 
 
 def test_a_checkpoint_of_another_version_is_refused() -> None:

@@ -17,6 +17,7 @@ from zenithd_prodigy.model.checkpoint import decode_checkpoint
 from zenithd_prodigy.model.definitions import Entity, MarketSettings, PriceLimits, SymbolDefinition
 from zenithd_prodigy.model.events import TradeStatus
 from zenithd_prodigy.model.statuses import Status
+from zenithd_prodigy.timetable.plan import round_the_clock
 
 CENTS = TickTable(
     "CENTS", (TickStep(Decimal(0), Decimal(1), Decimal("0.05")), TickStep(Decimal(1), Decimal(9), Decimal(1)))
@@ -240,3 +241,11 @@ def test_a_checkpoint_of_the_first_version_is_understood() -> None:
 def test_what_is_no_checkpoint_is_refused(encoded: bytes) -> None:
     with pytest.raises(ValueError, match="not a checkpoint"):
         Market(checkpoint=encoded)
+
+
+def test_a_market_that_was_removed_follows_no_timetable(play: Playground) -> None:
+    play.do(c.SetTimetable(market="M", timetable=round_the_clock("UTC", "12:00")))
+    assert play.market.engine.due(10**18)
+    play.do(c.RemoveMarket(market="M"))
+    assert list(play.market.engine.due(10**18)) == []
+    assert play.market.engine.next_due() is None

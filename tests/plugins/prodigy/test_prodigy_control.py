@@ -23,7 +23,7 @@ from zenithd.testing.daemon import MemoryDaemon
 from zenithd_prodigy.control import routes
 from zenithd_prodigy.engine import commands as c
 from zenithd_prodigy.floor import Floor
-from zenithd_prodigy.keeper import KeeperSettings
+from zenithd_prodigy.keeper import KeeperSettings, KeeperStopped
 from zenithd_prodigy.model.definitions import Entity, SymbolDefinition
 from zenithd_prodigy.model.statuses import Status
 
@@ -477,6 +477,60 @@ async def test_when_the_journal_refuses_the_operator_is_not_told_that_it_is_done
     assert caught.group_contains(JournalUnavailable)
     assert not caught.group_contains(AssertionError)
     assert answers == [(503, "Fault")]
+
+
+async def test_a_request_that_comes_again_under_its_name_has_no_second_effect() -> None:
+    async with controlled() as world:
+        name = {"Idempotency-Key": "one"}
+        rename = ("POST", "/market/M/symbol/S/rename?newCode=T", None)
+        assert (await world.ask(*rename, headers=name))[0] == 200
+        await world.do(c.ListSymbol(market="M", definition=SymbolDefinition(code="S")))
+        status, told = await world.ask(*rename, headers=name)
+        assert (status, told["Code"]) == (422, "DuplicateCommand")
+        assert set(world.model.symbols) == {"S", "T"}
+        close = ("POST", "/market/M/action/Status", {"Status": "Closed"})
+        assert (await world.ask(*close, headers={"Idempotency-Key": "two"}))[0] == 200
+        await world.do(c.SetStatus(market="M", status=Status.OPEN))
+        assert (await world.ask(*close, headers={"Idempotency-Key": "two"}))[0] == 422
+        assert world.model.status is Status.OPEN
+        others = await world.ask(*close, headers={"Idempotency-Key": "two", "authorization": "Bearer b"})
+        assert others == (200, "Changed")  # another user's "two"
+
+
+async def test_a_change_of_two_parts_that_was_cut_off_is_completed_when_it_comes_again() -> None:
+    async with controlled() as world:
+        keeper, calls = world.floor.find("M"), 0
+        assert keeper is not None
+        execute = keeper.execute
+
+        async def stops_before_the_second(command: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise KeeperStopped
+            return await execute(command)
+
+        keeper.execute = stops_before_the_second  # type: ignore[method-assign]
+        request = ("PUT", "/market/M", {"Data": {"Name": "New", "Status": "Closed"}})
+        name = {"Idempotency-Key": "one"}
+        assert (await world.ask(*request, headers=name))[0] == 503
+        assert (world.model.definition.name, world.model.status) == ("New", Status.OPEN)
+        assert await world.ask(*request, headers=name) == (201, "Changed")
+        assert world.model.status is Status.CLOSED
+        await world.do(c.SetStatus(market="M", status=Status.OPEN))
+        assert (await world.ask(*request, headers=name))[1]["Code"] == "DuplicateCommand"
+        assert world.model.status is Status.OPEN
+
+
+async def test_a_market_that_was_removed_is_not_created_again_by_an_old_request() -> None:
+    async with controlled() as world:
+        name = {"Idempotency-Key": "one"}
+        assert (await world.ask("POST", "/market/N", {}, headers=name))[0] == 201
+        assert (await world.ask("DELETE", "/market/N"))[0] == 200
+        status, told = await world.ask("POST", "/market/N", {}, headers=name)
+        assert (status, told["Code"]) == (422, "DuplicateCommand")
+        assert await world.ask("GET", "/market") == (200, ["M"])
+        assert (await world.ask("POST", "/market/N", {}))[0] == 201
 
 
 async def test_no_change_of_the_calendar_undoes_another() -> None:

@@ -388,6 +388,15 @@ async def test_phases_missed_can_be_made_up_before_anybody_is_told(world: World)
     assert crashed.told == []
 
 
+async def test_a_clock_that_goes_back_while_phases_are_made_up(world: World) -> None:
+    await world.keeper.prepare([c.SetTimetable(market="M", timetable=DAYS)])
+    looks = iter([at("2026-01-06T11:00:00")])
+    keeper = Keeper(world.feed, world.tell, lambda: next(looks, at("2026-01-04T13:00:00")))
+    await keeper.restore()
+    await keeper.catch_up()
+    assert keeper.market.model.trading_date == date(2026, 1, 6)
+
+
 async def test_phases_come_at_their_time(world: World) -> None:
     await world.keeper.prepare([c.SetTimetable(market="M", timetable=DAYS)])
     began, started = trio.current_time(), at("2026-01-05T06:59:30")
