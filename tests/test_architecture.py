@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-PURE = ("domain", "market", "wire", "authority", "sessions", "oms")
+PURE = ("domain", "market", "vetting", "wire", "authority", "sessions", "oms")
 """Synchronous, deterministic, without I/O, clock, randomness or logging."""
 
 FORBIDDEN_IN_PURE = {
@@ -21,6 +21,7 @@ FORBIDDEN_IN_PURE = {
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "market": {"domain"},
+    "vetting": {"domain"},
     "authority": {"domain"},
     "sessions": {"domain"},
     "oms": {"domain"},
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugin": {"domain", "market", "oms"},
     "config": {"domain"},
     "files": {"config"},
+    "vetting_files": {"config", "vetting"},
     "tokens": {"config", "files"},
     "accounts": {"config", "files", "tokens", "authority"},
     "clock": set(),
@@ -60,7 +62,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "supervisor",
         "rare_log",
     },
-    "trading": {"bus", "config", "controllers", "domain", "market", "oms", "plugin", "supervisor", "wire"},
+    "trading": {
+        "bus",
+        "config",
+        "controllers",
+        "domain",
+        "market",
+        "oms",
+        "plugin",
+        "supervisor",
+        "wire",
+        "vetting",
+    },
     "turns": set(),
     "garbage": set(),
     "controllers": {"turns", "wire", "market", "domain", "history", "authority", "plugin", "oms"},

@@ -100,7 +100,8 @@ MISTAKES = [
         '[users.anna]\nscopes = [\n  "Zenith/Market",\n  "Zenith/Foo",\n]',
         'config.toml:4: users.anna.scopes[1]: expected one of "Zenith/Market", "Zenith/News",'
         ' "Zenith/Trading", "Zenith/OrderPad", "Zenith/Authorise", "Prodigy/Exchange",'
-        ' "Prodigy/Symbol", "Prodigy/Control", "OMS/Operator", "OMS/Alter", found "Zenith/Foo"; correct the value',
+        ' "Prodigy/Symbol", "Prodigy/Control", "OMS/Operator", "OMS/Alter",'
+        ' found "Zenith/Foo"; correct the value',
     ),
     (
         "[users.anna]\npassword = 12345",

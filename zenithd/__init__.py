@@ -6,6 +6,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `domain` (pure): the field's nouns and the events a source publishes. Begin here.
 * `market` (pure): the state of a market from its events: books, securities, tapes, charts; mixed and
   delayed markets.
+* `vetting` (pure): the rules that orders must pass, in the language Vortex; `vetting_files` reads them.
 * `authority`, `sessions` (pure): who may see what; how much a client may take.
 * `wire` (pure): the Zenith protocol: codecs, topics, the sans-I/O session, translation from the domain.
 * `plugin`: everything that a plugin author imports; finding and loading plugins. `supervisor` runs their

@@ -77,7 +77,10 @@ from zenithd.tokens import TokenSigner, load_key
 from zenithd.trading.adapters import SUFFIX as ADAPTER
 from zenithd.trading.adapters import Adapters
 from zenithd.trading.service import FEED as ORDERS_FEED
-from zenithd.trading.service import TradingService, pass_all
+from zenithd.trading.service import TradingService
+from zenithd.trading.vetting import RuleVetting
+from zenithd.vetting import InvalidRules, RuleSets
+from zenithd.vetting_files import configured_rules
 from zenithd.watchdog import Stall, Watchdog
 from zenithd.wire.codec import Codec
 from zenithd.wire.commands import Login
@@ -202,7 +205,7 @@ class Daemon:
             self.markets,
             lambda: iter(self.markets),
             PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
-            pass_all,
+            RuleVetting(_make_rules(self.config)),
             self.clock.now,
             random.Random(secrets.randbits(256)),
         )
@@ -508,6 +511,13 @@ def _make_tls(config: Config) -> Tls | None:
         return Tls(Certificate(*config.tls_files))
     except BadCertificate as error:
         raise config.error("server.tls_certificate", "a certificate and its key", str(error)) from None
+
+
+def _make_rules(config: Config) -> RuleSets:
+    try:
+        return configured_rules(config)
+    except InvalidRules as error:
+        raise config.error("vetting.files", "rules that can be used", str(error)) from None
 
 
 def _make_journal(config: Config, metrics: Metrics) -> Journal:

@@ -23,8 +23,12 @@ from zenithd.config.reference import DEMONSTRATION, SECTIONS
 ROOT = Path(__file__).parents[2]
 VERBS = [
     ["run"], ["init"], ["check"], ["watch"], ["top"], ["record"], ["replay"],
+    ["account", "list"], ["account", "show"], ["account", "create"], ["account", "deposit"],
+    ["account", "withdraw"], ["account", "issue"], ["account", "reclaim"],
+    ["order", "place"], ["order", "amend"], ["order", "cancel"], ["order", "list"], ["order", "watch"],
     ["bench", "fanout"], ["bench", "matching"], ["bench", "scaling"], ["bench", "tls"],
     ["bench", "connections"], ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
+    ["bench", "vetting"],
     ["journal", "info"], ["journal", "verify"], ["journal", "digest"], ["journal", "export"],
     ["journal", "snapshot"], ["journal", "backup"], ["journal", "restore"], ["journal", "prune"],
     ["market", "entity", "list"], ["market", "entity", "add"], ["market", "entity", "change"],
@@ -37,6 +41,7 @@ VERBS = [
     ["symbol", "unlist"], ["symbol", "status"], ["symbol", "ticks"], ["symbol", "reference"],
     ["symbol", "limits"], ["symbol", "bulk-cancel"], ["symbol", "cancel-trade"], ["symbol", "correct-trade"],
     ["user", "add"], ["user", "list"], ["user", "remove"], ["user", "password"], ["user", "token"],
+    ["vet", "check"],
 ]  # fmt: skip
 
 

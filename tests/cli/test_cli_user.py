@@ -48,7 +48,8 @@ def test_add_and_log_in(zenithd: Run) -> None:
             'command line: users.bob.scopes[0]: expected one of "Zenith/Market", "Zenith/News",'
             ' "Zenith/Trading",'
             ' "Zenith/OrderPad", "Zenith/Authorise", "Prodigy/Exchange",'
-            ' "Prodigy/Symbol", "Prodigy/Control", "OMS/Operator", "OMS/Alter", found "Zenith/Foo"; correct the value\n',
+            ' "Prodigy/Symbol", "Prodigy/Control", "OMS/Operator", "OMS/Alter",'
+            ' found "Zenith/Foo"; correct the value\n',
         ),
         (
             ["bob", "--market", "?"],

@@ -19,8 +19,9 @@ from rich.console import Console
 from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocket
 
 from zenithd.cli.common import OperatorFault
+from zenithd.cli.connection import CONNECT_SECONDS_MAX
 from zenithd.cli.watch import full_url, local_url
-from zenithd.cli.watch_client import CONNECT_SECONDS_MAX, Watched, WatchSettings, watch_instruments
+from zenithd.cli.watch_client import Watched, WatchSettings, watch_instruments
 from zenithd.cli.watch_screen import LinePrinter, ScreenPrinter, render
 from zenithd.cli.watch_state import InstrumentPicture, Rate
 from zenithd.daemon_file import DaemonFile, write_daemon_file
@@ -304,7 +305,7 @@ async def test_text_that_is_no_container() -> None:
 
 
 async def test_connects_again_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenithd.cli.watch_client.RECONNECT_SECONDS_MIN", 0.01)
+    monkeypatch.setattr("zenithd.cli.connection.RECONNECT_SECONDS_MIN", 0.01)
 
     async def cut(conversation: Conversation) -> None:
         await conversation.log_in()

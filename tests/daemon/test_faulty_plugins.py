@@ -193,7 +193,8 @@ def test_subscribers_of_the_failed_feed_stay_and_are_told(tmp_path: Path) -> Non
         async def run(source):
             source.declare()
             await source.context.publish([BookCleared("F1.FAULTY")])
-            await trio.sleep(2)
+            while not (source.context.directory / "go").exists():
+                await trio.sleep(0.05)
             raise ValueError("gone")
         """
     config = FAST.replace("backoff_seconds_min = 0.5", "backoff_seconds_min = 30.0")
@@ -202,6 +203,7 @@ def test_subscribers_of_the_failed_feed_stay_and_are_told(tmp_path: Path) -> Non
         client.subscribe("Feeds", "Zenith")
         client.subscribe("Markets")
         client.subscribe("Depth!F1.FAULTY")
+        next(tmp_path.rglob("plugins/faulty")).joinpath("go").touch()
         changed = client.wait_for(
             lambda one: one.get("Topic") == "Feeds" and any(f["Name"] == "FAULTY" for f in one["Data"])
         )

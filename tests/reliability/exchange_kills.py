@@ -24,9 +24,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 
@@ -193,6 +195,18 @@ def _check_answer(daemon: DaemonProcess, possible: tuple[int, ...]) -> None:
         raise Difference(f"Market Control answers {status}, not {possible}")
 
 
+def as_changed(trade: Message, changes: Mapping[str, Any]) -> Message:
+    """A trade as subscribers must see it once operators have changed it."""
+    changed = {**trade, **changes}
+    codes = [code for code in str(trade.get("Codes", "")).split() if code != "CO"]
+    if "Flags" in changed:
+        changed["Affects"] = "None"
+    elif "Quantity" in changes:
+        codes.append("CO")
+    changed.pop("Codes", None)
+    return changed | ({"Codes": " ".join(codes)} if codes else {})
+
+
 class Run:
     """Turns of trading, ending and comparing."""
 
@@ -307,7 +321,7 @@ class Run:
                 raise Difference(
                     f"{symbol}: the newest is {self.mirror.newest[symbol]}, {trade_id} was shown"
                 )
-            expected = {**seen, **self.operator.expected.trades.get((symbol, trade_id), {})}
+            expected = as_changed(seen, self.operator.expected.trades.get((symbol, trade_id), {}))
             found = there.get(trade_id, {})
             for each in (expected, found):
                 each.pop("Trend", None)

@@ -17,6 +17,7 @@ from msgspec import Meta
 from zenithd.authority.access import Access
 from zenithd.plugin.http import HttpAnswer, HttpParameter, HttpRequest, HttpRoute
 from zenithd.rest import Offers, RestServer
+from zenithd.rest.application import Authorise
 from zenithd.server.head import Peer, read_head
 
 OPERATOR = Access(user="operator", scopes=frozenset({"Prodigy/Exchange"}))
@@ -80,7 +81,9 @@ async def serve(server: RestServer, stream: trio.SocketStream) -> None:
 
 
 @asynccontextmanager
-async def served(routes: Sequence[HttpRoute] = ROUTES) -> AsyncIterator[tuple[httpx2.AsyncClient, Offers]]:
+async def served(
+    routes: Sequence[HttpRoute] = ROUTES, authorise: Authorise = authorise
+) -> AsyncIterator[tuple[httpx2.AsyncClient, Offers]]:
     offers = Offers(authorise, "1.2.3", lambda: 0.2)
     offers.offer("prodigy", routes)
     async with trio.open_nursery() as nursery:

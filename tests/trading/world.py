@@ -57,12 +57,12 @@ from zenithd.oms.model.updates import (
     OrderUpdated,
     RequestUpdated,
 )
-from zenithd.oms.reference import Vetting
+from zenithd.oms.reference import Verdict, Vetting, VettingCase
 from zenithd.oms.supplying import Asked
 from zenithd.plugin.feeds import AdapterFeed
 from zenithd.plugin.journal import JournalUnavailable
 from zenithd.testing.memory_feed import MemoryFeed
-from zenithd.trading.service import TradingService, pass_all
+from zenithd.trading.service import TradingService
 from zenithd.wire.codec import JsonCodec
 
 D = Decimal
@@ -104,6 +104,11 @@ EXCHANGE = ExchangeDetails(
     ),
     order_statuses=STATUSES,
 )
+
+
+def pass_all(case: VettingCase) -> Verdict:
+    """No rules."""
+    return Verdict()
 
 
 class Journal(MemoryFeed):

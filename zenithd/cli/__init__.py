@@ -13,7 +13,23 @@ from typing import Annotated, Any
 
 import typer
 
-from zenithd.cli import bench, check, init, journal, market, plugins, record, run, symbol, top, user, watch
+from zenithd.cli import (
+    account,
+    bench,
+    check,
+    init,
+    journal,
+    market,
+    order,
+    plugins,
+    record,
+    run,
+    symbol,
+    top,
+    user,
+    vet,
+    watch,
+)
 from zenithd.cli.common import EXIT_FAULT, OperatorFault, examples, fault_lines
 from zenithd.config import ConfigError, LoggingSettings
 from zenithd.logs import configure_logs
@@ -44,12 +60,15 @@ app.command("watch", epilog=watch.EPILOG)(watch.watch)
 app.command("top", epilog=top.EPILOG)(top.top)
 app.command("record", epilog=record.RECORD_EPILOG)(record.record)
 app.command("replay", epilog=record.REPLAY_EPILOG)(record.replay)
+app.add_typer(account.app, name="account")
 app.add_typer(bench.app, name="bench")
 app.add_typer(journal.app, name="journal")
 app.add_typer(market.app, name="market")
+app.add_typer(order.app, name="order")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(symbol.app, name="symbol")
 app.add_typer(user.app, name="user")
+app.add_typer(vet.app, name="vet")
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,6 +12,8 @@ import typer
 
 from zenithd.bench import connections, deflate, matching_engines, runs, whole
 from zenithd.bench import matching as matching_bench
+from zenithd.bench import orders as order_bench
+from zenithd.bench import vetting as vetting_bench
 from zenithd.bench.native import CannotMeasure
 from zenithd.bench.peers import available
 from zenithd.bench.plot import draw, draw_scaling
@@ -98,6 +100,31 @@ def matching(quick: QuickOption = False, json: JsonFileOption = None) -> None:
         report = matching_bench.MatchingReport(this_machine(), rows)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     print_table(matching_bench.COLUMNS, map(matching_bench.cells, rows), "nothing was measured")
+
+
+@app.command(epilog=examples("zenithd bench vetting --quick", "zenithd bench vetting --json vetting.json"))
+def vetting(
+    quick: Annotated[bool, typer.Option("--quick", help="Only 200 rules; at most one minute.")] = False,
+    json: JsonFileOption = None,
+) -> None:
+    """How long the vetting of one order takes, over the number of rules."""
+    effort = vetting_bench.QUICK if quick else vetting_bench.FULL
+    rows = list(vetting_bench.vetting_rows(effort, _say))
+    if json is not None:
+        report = vetting_bench.VettingReport(this_machine(), rows)
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    print_table(vetting_bench.COLUMNS, map(vetting_bench.cells, rows), "nothing was measured")
+
+
+@app.command(epilog=examples("zenithd bench orders --quick", "zenithd bench orders --json orders.json"))
+def orders(quick: QuickOption = False, json: JsonFileOption = None) -> None:
+    """Order requests a second, from the socket to the disk, beside a thousand subscribers."""
+    with _operator_faults():
+        rows = list(order_bench.order_rows(order_bench.QUICK if quick else order_bench.FULL, _say))
+    if json is not None:
+        report = order_bench.OrderReport(this_machine(), rows)
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    print_table(order_bench.COLUMNS, map(order_bench.cells, rows), "nothing was measured")
 
 
 PlotOption = Annotated[

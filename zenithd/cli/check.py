@@ -23,6 +23,8 @@ from zenithd.plugin.loaded import PluginState
 from zenithd.plugin_loading import load_plugins
 from zenithd.server.tls import BadCertificate, Certificate, expiry, expiry_reason, make_context
 from zenithd.tokens import KEY_FILE, load_key
+from zenithd.vetting import InvalidRules
+from zenithd.vetting_files import configured_rules
 
 EPILOG = examples("zenithd check", "zenithd check --config market/config.toml --json")
 
@@ -37,7 +39,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
     notes: list[str] = []
     if parsed is not None:
         wrong = {problem.key for problem in problems}
-        faults += [*plugin_faults(parsed), *tls_faults(parsed), *place_faults(parsed, wrong)]
+        faults += [*plugin_faults(parsed), *tls_faults(parsed), *vetting_faults(parsed)]
+        faults += place_faults(parsed, wrong)
         notes += running_notes(find_daemon(parsed.state_directory))
         if not problems:  # else a note may be on a default that is not meant
             notes += setting_notes(parsed)
@@ -77,6 +80,16 @@ def tls_faults(config: Config) -> Iterator[str]:
         yield str(
             config.error("server.tls_certificate", "a certificate and key that belong together", str(error))
         )
+
+
+def vetting_faults(config: Config) -> Iterator[str]:
+    """Rules for orders that cannot be read or used."""
+    try:
+        configured_rules(config)
+    except ConfigError as error:
+        yield str(error)
+    except InvalidRules as error:
+        yield from map(str, error.problems)
 
 
 def certificate_notes(config: Config) -> Iterator[str]:

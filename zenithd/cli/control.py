@@ -1,4 +1,4 @@
-"""What `zenithd market` and `zenithd symbol` share: who asks whom, and what an answer means."""
+"""What `zenithd market`, `symbol` and `account` share: who asks whom, and what an answer means."""
 
 from __future__ import annotations
 
@@ -59,6 +59,10 @@ class Refused(Exception):
     """The exchange understood and refused; the text is its reason."""
 
 
+class NoAnswer(OperatorFault):
+    """Nobody answers; what was asked for may have been done all the same."""
+
+
 class Exchange:
     """Asks the exchange of a daemon.
 
@@ -67,6 +71,9 @@ class Exchange:
         login: finds out who asks; called when there is something to ask.
         verify: whether the TLS certificate must be good.
     """
+
+    absent = "no exchange; it is starting, or its plugin is disabled"
+    """What a daemon serves that knows none of the paths."""
 
     def __init__(self, url: str, login: Callable[[], Login], verify: bool) -> None:
         self.url = url
@@ -93,7 +100,7 @@ class Exchange:
 
         Raises:
             Refused: by the exchange.
-            OperatorFault: nobody answers, who asks may not, or the request is malformed.
+            OperatorFault: nobody answers (NoAnswer), who asks may not, or the request is malformed.
         """
         login = self._login
         content = None if call.body is None else msgspec.json.encode(call.body)
@@ -104,12 +111,12 @@ class Exchange:
             )
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise OperatorFault(
+            raise NoAnswer(
                 f"no daemon answers at {self.url}: {reason}; start it, or name another with --url"
             ) from None
         if not answer.is_success:
             self._fail(answer, "this token" if login.token else login.user)
-        return self._decoded(answer.content, Any)
+        return self._decoded(answer.content, Any) if answer.content else None
 
     def _fail(self, answer: httpx2.Response, who: str) -> NoReturn:
         with contextlib.suppress(msgspec.DecodeError):
@@ -122,7 +129,7 @@ class Exchange:
             )
         problem = self._decoded(answer.content, Problem)
         if answer.status_code == httpx2.codes.NOT_FOUND:
-            raise OperatorFault(f"{self.url} serves no exchange; it is starting, or its plugin is disabled")
+            raise OperatorFault(f"{self.url} serves {self.absent}")
         fields = "".join(f"; {one.get('field')}: {one.get('expected')}" for one in problem.fields)
         raise OperatorFault(f"{self.url} answers {problem.error}: {problem.reason}{fields}")
 

@@ -1,18 +1,17 @@
-"""Registers a verb that talks to the exchange: the options that all of them have, and what they become."""
+"""Registers a verb that talks to the daemon's REST: the options that all have, and what they become."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from zenithd.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, examples
 from zenithd.cli.control import Desk, Exchange, Login, login_of, refusals_told
 from zenithd.cli.plugins import read_or_default
+from zenithd.cli.shared_options import with_shared
 from zenithd.cli.top_client import status_url
 from zenithd.cli.watch import local_daemon
 
@@ -51,51 +50,36 @@ _OF_ALL: dict[str, tuple[Any, Any]] = {
 _OF_CHANGES: dict[str, tuple[Any, Any]] = {"dry_run": (DryRunOption, False)}
 
 
-def verb(group: typer.Typer, name: str, *lines: str, changes: bool = True) -> Callable[[Verb], Verb]:
-    """Make a function a verb of a group, with the options that all verbs of the exchange have.
+def verb(
+    group: typer.Typer, name: str, *lines: str, changes: bool = True, asks: type[Exchange] = Exchange
+) -> Callable[[Verb], Verb]:
+    """Make a function a verb of a group, with the options that all verbs over REST have.
 
     Args:
         group: for example that of `zenithd market`.
         name: of the verb.
         lines: command lines for the end of its help page.
         changes: whether it can change something, and so has --dry-run.
+        asks: who serves it.
     """
 
+    def call(function: Verb, options: dict[str, Any], given: dict[str, Any]) -> None:
+        dry_run = options.pop("dry_run", False)
+        json = options.pop("json")
+        with refusals_told(), _exchange(asks, **options) as exchange:
+            function(Desk(exchange, json=json, dry_run=dry_run), **given)
+
     def register(function: Verb) -> Verb:
-        group.command(name, epilog=examples(*lines))(_with_desk(function, changes))
+        shared = _OF_CHANGES | _OF_ALL if changes else _OF_ALL
+        group.command(name, epilog=examples(*lines))(with_shared(function, shared, call))
         return function
 
     return register
 
 
-def _with_desk(function: Verb, changes: bool) -> Callable[..., None]:
-    """The function with a desk made from options in the place of its first parameter."""
-    shared = _OF_CHANGES | _OF_ALL if changes else _OF_ALL
-
-    @wraps(function)
-    def called(**given: Any) -> None:
-        options = {option: given.pop(option) for option in shared}
-        dry_run = options.pop("dry_run", False)
-        json = options.pop("json")
-        with refusals_told(), _exchange(**options) as exchange:
-            function(Desk(exchange, json=json, dry_run=dry_run), **given)
-
-    hints = get_type_hints(function, include_extras=True)
-    own = list(inspect.signature(function).parameters.values())[1:]
-    parameters = [
-        *(one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY) for one in own),
-        *(
-            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=type_, default=default)
-            for option, (type_, default) in shared.items()
-        ),
-    ]
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    called.__annotations__ = {one.name: one.annotation for one in parameters}
-    del called.__wrapped__  # whose signature and hints would be read instead
-    return called
-
-
-def _exchange(*, url: str, user: str, password: str, token: str, insecure: bool, config: Path) -> Exchange:
+def _exchange(
+    asks: type[Exchange], *, url: str, user: str, password: str, token: str, insecure: bool, config: Path
+) -> Exchange:
     """The daemon elsewhere that was named, else the one of this folder."""
 
     def login() -> Login:
@@ -103,4 +87,4 @@ def _exchange(*, url: str, user: str, password: str, token: str, insecure: bool,
 
     where = status_url(url or local_daemon(config).http_url).removesuffix("/status")
     # No certificate is made out to this machine's own loopback.
-    return Exchange(where, login, verify=bool(url) and not insecure)
+    return asks(where, login, verify=bool(url) and not insecure)

@@ -59,7 +59,7 @@ def watch(
         url=full_url(url) if url else local_url(config),
         symbols=tuple(dict.fromkeys(symbols)),
         user=user,
-        password=password or _ask_password(user),
+        password=password or ask_password(user),
         verify=bool(url) and not insecure,  # no certificate is made out to this machine's own loopback
         once=once,
         seconds=seconds,
@@ -71,7 +71,7 @@ def watch(
         trio.run(watch_instruments, settings, Watched(settings.symbols), printer)
 
 
-def _ask_password(user: str) -> str:
+def ask_password(user: str) -> str:
     """The demonstration's password is known; others are asked for."""
     if user == "demo":
         return "demo"

@@ -46,6 +46,9 @@ class LinePrinter:
     def draw(self, watched: Watched, now: float) -> None:
         """Nothing: the messages are all there is."""
 
+    def show(self, picture: RenderableType) -> None:
+        """Nothing: the messages are all there is."""
+
 
 class ScreenPrinter:
     """Draws on the terminal; where there is none, the last state is printed once at the end."""
@@ -75,9 +78,13 @@ class ScreenPrinter:
 
     def draw(self, watched: Watched, now: float) -> None:
         """Show the present state."""
-        self._last = render(watched, now)
+        self.show(render(watched, now))
+
+    def show(self, picture: RenderableType) -> None:
+        """Show this in the place of what was shown before."""
+        self._last = picture
         if self._live is not None:
-            self._live.update(self._last, refresh=True)
+            self._live.update(picture, refresh=True)
 
 
 def render(watched: Watched, now: float) -> RenderableType:

@@ -18,6 +18,7 @@ from zenithd.config.reload import LiveDifference, diff_live, with_live
 from zenithd.config.sections import SectionReader, unknown_sections
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.user_settings import AuthenticationSettings, UserSettings
+from zenithd.config.vetting_settings import VettingSettings
 
 __all__ = [
     "AuthenticationSettings",
@@ -38,6 +39,7 @@ __all__ = [
     "SectionReader",
     "ServerSettings",
     "UserSettings",
+    "VettingSettings",
     "diff_live",
     "inspect",
     "inspect_readable",

@@ -33,6 +33,7 @@ from zenithd.config.order_settings import OrderSettings
 from zenithd.config.server_settings import FanoutSettings, LimitSettings, ServerSettings
 from zenithd.config.toml_lines import KeyPath, find_lines
 from zenithd.config.user_settings import AuthenticationSettings, UserSettings
+from zenithd.config.vetting_settings import VettingSettings
 from zenithd.domain.identifiers import parse_market
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -55,6 +56,7 @@ class _Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     history: HistorySettings = HistorySettings()
     journal: JournalSettings = JournalSettings()
     orders: OrderSettings = OrderSettings()
+    vetting: VettingSettings = VettingSettings()
     plugin_host: PluginHostSettings = PluginHostSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -29,6 +29,7 @@ SECTIONS = (
     "history",
     "journal",
     "orders",
+    "vetting",
     "plugin_host",
     "logging",
 )

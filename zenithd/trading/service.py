@@ -24,7 +24,7 @@ from zenithd.oms.fees import FeeRates, FeeTable
 from zenithd.oms.lifecycle import REQUEST_STATUSES
 from zenithd.oms.model.requests import RequestStatus
 from zenithd.oms.model.updates import RequestStatusDefined
-from zenithd.oms.reference import Verdict, Vetting, VettingCase
+from zenithd.oms.reference import Vetting
 from zenithd.oms.rules import OmsRules
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed
@@ -179,11 +179,6 @@ class TradingService:
         if listed is None:
             return None
         return {**limits, "TotalQuantity.Minimum": listed.instrument.lot_size or Decimal(1)}
-
-
-def pass_all(case: VettingCase) -> Verdict:
-    """No rules."""
-    return Verdict()
 
 
 def rules(settings: OrderSettings) -> OmsRules:
