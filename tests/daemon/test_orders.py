@@ -97,8 +97,8 @@ def test_orders_from_the_click_to_the_exchange_and_over_a_crash(tmp_path: Path) 
             assert balances["Trading"] == 10_000 - order["CurrentValue"]
 
             # It is refused for funds, and for holdings.
-            assert place(client, "Bid", 0.05, 900_000)["Errors"] == ["TotalValue.Balance"]
-            assert place(client, "Ask", 100.0, 1_011)["Errors"] == ["TotalQuantity.Holdings"]
+            assert "TotalValue.Balance" in place(client, "Bid", 0.05, 900_000)["Errors"]
+            assert "TotalQuantity.Holdings" in place(client, "Ask", 100.0, 1_011)["Errors"]
             assert client.refused("Orders!ZZ:1", "Trading") == "Account.NotFound ZZ:1"
 
             left = place(client, "Bid", 0.06, 50)["Order"]["ID"]
@@ -111,7 +111,12 @@ def test_orders_from_the_click_to_the_exchange_and_over_a_crash(tmp_path: Path) 
         with daemon.client("ZenithMsgPack") as client:
             client.log_in()
             for topic, records in before.items():
-                assert query(client, topic) == records, topic
+                found = query(client, topic)
+                assert [a for a, b in zip(found, records, strict=True) if a != b] == [], (
+                    topic,
+                    found,
+                    records,
+                )
             again = place(client, "Bid", None, 10, RequestID="buy")
             assert (again["Result"], again["Order"]["ID"]) == ("Success", order["ID"])
             client.subscribe(f"Orders!{ACCOUNT}", "Trading")

@@ -139,7 +139,7 @@ async def test_feeds_wait_while_nothing_can_be_kept_and_lose_nothing(autojump_cl
             await trio.testing.wait_all_tasks_blocked()
             journal.refuses = ""
         assert world.order(order_id).executed_quantity == 60
-        assert world.state.positions[FEED] == world.exchange.feed.last
+        assert world.state.positions[FEED] == world.exchange.last
         await world.exchange.fill(order_id, 40, "1.50")
         assert world.order(order_id).status == "Filled"
         assert world.state.holding(A1, "XSX", "XS01").quantity == 1_100

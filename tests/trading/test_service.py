@@ -65,7 +65,7 @@ async def test_a_standby_takes_over_and_nothing_is_told_twice(autojump_clock: An
             order_id = await world.placed()
             await world.exchange.fill(order_id, 30, "1.50")
             assert not taken.is_set()
-            last = world.exchange.feed.last
+            last = world.exchange.last
         await taken.wait()
         assert world.state.positions[FEED] == last
         nursery.cancel_scope.cancel()
