@@ -152,6 +152,7 @@ class OrderDesk:
         self._committing = False
         """True while the state is ahead of the journal."""
         self._serving = False
+        self._was_read = trio.Event()
         self._refusal = "the orders have not been read yet"
         self._sequence = 0
         self._kept_sequence = 0
@@ -242,6 +243,10 @@ class OrderDesk:
         elif then is not None:
             then(None)
 
+    async def wait_read(self) -> None:
+        """Return when the state has been made from the journal once: before, feeds have no positions."""
+        await self._was_read.wait()
+
     async def wait_room(self) -> None:
         """Return when not too much waits."""
         while len(self._waiting) >= self._settings.commands_waiting_max:
@@ -258,6 +263,8 @@ class OrderDesk:
                 await self._restore()
                 with contextlib.suppress(JournalUnavailable):
                     await self._serve()
+                # A journal that can be read may still refuse to keep anything: reading it costs.
+                await trio.sleep(self._settings.restore_retry_seconds)
         finally:
             self._stop("the daemon ends")
 
@@ -305,6 +312,7 @@ class OrderDesk:
                 for listener in self.listeners:
                     listener.begin()
                     listener.feed_status()
+                self._was_read.set()
                 nursery.start_soon(self._keep_time, name="orders: what is due")
                 try:
                     while True:
