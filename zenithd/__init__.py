@@ -6,6 +6,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `domain` (pure): the field's nouns and the events a source publishes. Begin here.
 * `market` (pure): the state of a market from its events: books, securities, tapes, charts; mixed and
   delayed markets.
+* `oms` (pure): orders, accounts and what they own: commands to updates, updates to state and views.
 * `vetting` (pure): the rules that orders must pass, in the language Vortex; `vetting_files` reads them.
 * `authority`, `sessions` (pure): who may see what; how much a client may take.
 * `wire` (pure): the Zenith protocol: codecs, topics, the sans-I/O session, translation from the domain.
@@ -15,6 +16,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `journal`: the log of what must never be lost, and how state is derived from it again.
 * `bus`: topics, groups of subscribers, outboxes, flushing. The reason to exist.
 * `markets`: from a source's batch to frames in outboxes.
+* `trading`: the one task that owns the orders, the adapters' feeds, and the operators' REST of accounts.
 * `controllers`: answer requests and open subscriptions, one module per Zenith controller.
 * `server`: the port: HTTP, TLS, WebSocket connections.
 * `rest`: the operators' HTTP interface that plugins offer, served on the same port. `turns`, `garbage`: how

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,26 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
+
+
+class Step(NamedTuple):
+    """A command of the guide and what it says that it prints."""
+
+    line: str
+    output: list[str]
+
+
+def steps_of(page: str) -> list[Step]:
+    """The commands of a guide, in their order."""
+    steps: list[Step] = []
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append(Step(line.removeprefix("$ "), []))
+            else:
+                steps[-1].output.append(line)
+    return steps
+
 
 CHEAP_HASHES = "[authentication]\nhash_memory_kibibytes = 1024\nhash_iterations = 1\n"
 

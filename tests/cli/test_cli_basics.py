@@ -28,7 +28,7 @@ VERBS = [
     ["order", "place"], ["order", "amend"], ["order", "cancel"], ["order", "list"], ["order", "watch"],
     ["bench", "fanout"], ["bench", "matching"], ["bench", "scaling"], ["bench", "tls"],
     ["bench", "connections"], ["bench", "storm"], ["bench", "deflate"], ["bench", "journal"],
-    ["bench", "vetting"],
+    ["bench", "orders"], ["bench", "vetting"],
     ["journal", "info"], ["journal", "verify"], ["journal", "digest"], ["journal", "export"],
     ["journal", "snapshot"], ["journal", "backup"], ["journal", "restore"], ["journal", "prune"],
     ["market", "entity", "list"], ["market", "entity", "add"], ["market", "entity", "change"],

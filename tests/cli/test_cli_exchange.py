@@ -9,10 +9,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from cli_support import Result, Run
+from cli_support import Result, Run, steps_of
 
 from tests.daemon.conftest import START_SECONDS_MAX, DaemonProcess
 
@@ -55,24 +55,6 @@ def read(operate: Run) -> Read:
         return json.loads(result.out)
 
     return run
-
-
-class Step(NamedTuple):
-    """A command of the guide and what it says that it prints."""
-
-    line: str
-    output: list[str]
-
-
-def steps_of(page: str) -> list[Step]:
-    steps: list[Step] = []
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                steps.append(Step(line.removeprefix("$ "), []))
-            else:
-                steps[-1].output.append(line)
-    return steps
 
 
 def files_of(page: str) -> dict[str, str]:

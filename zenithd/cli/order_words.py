@@ -1,4 +1,4 @@
-"""What the codes of orders mean, in words (zenith-websocket 4.D and 4.E, and our own)."""
+"""What the codes of orders mean, in words (zenith-websocket 4.D, 4.E, the stock rules', and our own)."""
 
 from __future__ import annotations
 
@@ -90,6 +90,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Condition.Limit": "the limit of the trailing condition is wrong",
     "ExpectedBalance": "another amount is unsettled than was expected",
     "Transaction.TransactionID": "this transaction id was used for something else; take a new one",
+    "Account.Inactive": "the account is not active",
+    "Balance.Exceed": "it costs more than the account may trade with",
+    "Quantity.Insufficient": "it is more than the account may sell",
+    "OrderPrice.Invalid": "the price must be positive",
+    "OrderPrice.Exceed": "the price is above the highest allowed",
+    "OrderPrice.TooFarAbove": "the price is too far above the market",
+    "OrderPrice.TooFarBelow": "the price is too far below the market",
+    "OrderValue.Exceed": "the order is worth more than is allowed",
+    "OrderQuantity.Exceed": "the quantity is above the largest allowed",
     "Account.OwnerID": BAD_CODE,
     "Account.AccountID": BAD_CODE,
     "Owner": "there is no such owner",
