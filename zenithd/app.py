@@ -26,6 +26,7 @@ from zenithd.authentication import Authentication
 from zenithd.authority.access import Access
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
+from zenithd.collectors import OrdersReading
 from zenithd.config import Config, ConfigError, unknown_sections
 from zenithd.controllers.fragments import FragmentsController
 from zenithd.controllers.interface import Controller
@@ -158,6 +159,8 @@ class Daemon:
         if self.trading is not None:
             controllers.append(self.trading.controller)
             self.markets.on_changes = self.trading.prices.observe
+            self.trading.desk.took = self.metrics.order_seconds.observe
+            self.metrics.watch_orders(partial(_orders_reading, self.trading))
             self.adapters = Adapters(
                 plugins,
                 self.trading.feeds,
@@ -530,3 +533,7 @@ def _make_journal(config: Config, metrics: Metrics) -> Journal:
 def _address_text(listener: trio.SocketListener) -> str:
     host, port = listener.socket.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _orders_reading(trading: TradingService) -> OrdersReading:
+    return OrdersReading(answers=trading.answers, unknown=trading.unknown_requests())

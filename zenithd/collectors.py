@@ -107,6 +107,39 @@ class JournalCollector(Collector):
             yield CounterMetricFamily(name, documentation, value=value)
 
 
+class OrdersReading(msgspec.Struct, frozen=True, kw_only=True):
+    """How orders are."""
+
+    answers: dict[tuple[str, str], int]
+    """By topic and outcome."""
+    unknown: int
+    """Requests of which nobody knows what became."""
+
+
+class OrdersCollector(Collector):
+    """What was asked for, and what is unknown."""
+
+    def __init__(self, read: Callable[[], OrdersReading]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        reading = self._read()
+        answers = CounterMetricFamily(
+            "zenithd_order_answers",
+            "Order requests answered: accepted, or refused with this code first.",
+            labels=["topic", "outcome"],
+        )
+        for labels, value in sorted(reading.answers.items()):
+            answers.add_metric(labels, value)
+        yield answers
+        yield GaugeMetricFamily(
+            "zenithd_order_requests_unknown",
+            "Requests of which nobody knows what became: an answer of an exchange is lost.",
+            value=reading.unknown,
+        )
+
+
 class FeedCollector(Collector):
     """One-hot statuses and the age of every feed."""
 

@@ -25,6 +25,8 @@ from zenithd.collectors import (
     FeedReading,
     JournalCollector,
     JournalReading,
+    OrdersCollector,
+    OrdersReading,
     ProcessCollector,
     TurnsCollector,
 )
@@ -112,6 +114,12 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.order_seconds = Histogram(
+            "zenithd_order_seconds",
+            "From taking an order request to its answer: what it led to is kept by then.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self.flush_seconds = Histogram(
             "zenithd_flush_seconds",
             "From beginning to apply what is queued to the end of the first flush slice.",
@@ -162,6 +170,10 @@ class Metrics:
         """Export how the journal is."""
         self.registry.register(JournalCollector(read))
 
+    def watch_orders(self, read: Callable[[], OrdersReading]) -> None:
+        """Export how orders are."""
+        self.registry.register(OrdersCollector(read))
+
     def watch_daemon(
         self,
         *,
@@ -209,6 +221,7 @@ def all_metrics() -> Metrics:
     metrics.watch_turns(Turns(1.0, lambda: 0.0))
     metrics.watch_daemon(ready=lambda: 1, history_healthy=lambda: 1, connections_max=lambda: 1)
     metrics.watch_certificate(lambda: 0)
+    metrics.watch_orders(lambda: OrdersReading(answers={}, unknown=0))
     metrics.watch_journal(
         lambda: JournalReading(
             state="closed", states=("closed",), position=0, records=0, commits=0, failures=0, refused=0,

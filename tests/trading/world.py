@@ -198,7 +198,7 @@ class Exchange:
         self.asked: list[ClientRequest] = []
         self.is_silent = False
         self._world = world
-        self._trades = 0
+        self.last = world.state.positions.get(FEED, 0)
 
     async def run(self) -> None:
         while True:
@@ -249,7 +249,6 @@ class Exchange:
         assert order is not None
         executed = order.executed_quantity + quantity
         is_filled = executed >= order.quantity
-        self._trades += 1
         order = replace(
             order,
             executed_quantity=executed,
@@ -257,15 +256,16 @@ class Exchange:
             status="Filled" if is_filled else "PartialFill",
             is_completed=is_filled,
         )
-        trade = OrderTrade(trade_id=f"T{self._trades}", price=D(price), quantity=D(quantity))
+        trade = OrderTrade(trade_id=f"T{self.last + 1}", price=D(price), quantity=D(quantity))
         await self.tell(
             OrderTraded(order=order, update=OrderUpdate(reason=OrderUpdateReason.TRADE), trade=trade)
         )
 
     async def tell(self, update: Any) -> None:
         """Report something; return when it is kept and told."""
-        await self.feed.submit(update)
-        await self.feed.wait_kept(self.feed.last)
+        self.last += 1
+        await self.feed.submit(self.last, update)
+        await self.feed.wait_kept(self.last)
         await trio.testing.wait_all_tasks_blocked()
 
 
@@ -359,6 +359,7 @@ class World:
                     yield self
             else:
                 yield self
+            await trio.testing.wait_all_tasks_blocked()  # that the exchange has left is kept
             nursery.cancel_scope.cancel()
 
     @asynccontextmanager

@@ -94,7 +94,7 @@ def test_request_ids_of_refused_orders() -> None:
     commands = s.tick(35)
     assert commands[0] == Cancel(late.ticket)
     (refused,) = sent(commands)
-    assert refused["Data"]["Errors"] == ["Operation.Timeout"]
+    assert refused["Data"]["Errors"] == ["Submitted"]
     assert len(refused["Data"]["RequestID"]) == 22
     query(s, Controller="Trading", Topic="AmendOrder", TransactionID=2, Data={"RequestID": "x" * 101})
     (other,) = sent(s.tick(99))

@@ -138,15 +138,10 @@ def _median(rows: Sequence[OrderRow]) -> OrderRow:
 class OrderDaemon:
     """A daemon with subscribers; a context manager."""
 
-    def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
-
     def __enter__(self) -> OrderDaemon:
-        try:
+        with contextlib.ExitStack() as self._stack:
             self._start()
-        except BaseException:
-            self._stack.close()
-            raise
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -121,7 +121,6 @@ class OrderDesk:
 
     Attributes:
         listeners: told after the commit, in this order.
-        was_read: set once what was kept has been read; before, the state says nothing.
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
         took: told how many seconds a command that came by `execute` took until it was kept.
@@ -136,7 +135,6 @@ class OrderDesk:
         settings: DeskSettings | None = None,
     ) -> None:
         self.listeners: list[Listener] = []
-        self.was_read = trio.Event()
         self.deliver: Callable[[Send | Inquire], None] = _lost
         self.settled: Callable[[], None] = _settled
         self.took: Callable[[float], None] = _uncounted
@@ -154,6 +152,7 @@ class OrderDesk:
         self._committing = False
         """True while the state is ahead of the journal."""
         self._serving = False
+        self._was_read = trio.Event()
         self._refusal = "the orders have not been read yet"
         self._sequence = 0
         self._kept_sequence = 0
@@ -246,6 +245,10 @@ class OrderDesk:
         elif then is not None:
             then(None)
 
+    async def wait_read(self) -> None:
+        """Return when the state has been made from the journal once: before, feeds have no positions."""
+        await self._was_read.wait()
+
     async def wait_room(self) -> None:
         """Return when not too much waits."""
         while len(self._waiting) >= self._settings.commands_waiting_max:
@@ -262,6 +265,8 @@ class OrderDesk:
                 await self._restore()
                 with contextlib.suppress(JournalUnavailable):
                     await self._serve()
+                # A journal that can be read may still refuse to keep anything: reading it costs.
+                await trio.sleep(self._settings.restore_retry_seconds)
         finally:
             self._stop("the daemon ends")
 
@@ -291,7 +296,6 @@ class OrderDesk:
             if applied % REPLAY_STEP == 0:
                 await trio.lowlevel.checkpoint()
         self._oms = oms
-        self.was_read.set()
         self._committing = False
         self.unkept = frozenset()
 
@@ -310,6 +314,7 @@ class OrderDesk:
                 for listener in self.listeners:
                     listener.begin()
                     listener.feed_status()
+                self._was_read.set()
                 nursery.start_soon(self._keep_time, name="orders: what is due")
                 try:
                     while True:

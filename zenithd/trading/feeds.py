@@ -117,7 +117,7 @@ class Feeds:
 
     async def _listen(self, feed_id: str, port: InProcessPort) -> None:
         """Take what an adapter sends, in its order; it waits while the order task is behind."""
-        await self._desk.was_read.wait()  # where the feed stands is not known before
+        await self._desk.wait_read()
         async for message in port.incoming:
             hub = self._hub(feed_id)
             self._perform(hub, hub.received(port.connection, message, self._now()))

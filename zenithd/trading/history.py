@@ -156,11 +156,14 @@ class OrderHistory:
         """What was kept up to an UpdateID, made again."""
         gathered, state, records = _Gathered(self._entries_max), OmsState(), 0
         async for _, body in self._feed.read():
+            if state.update_id >= last:
+                break
+            told = []
             for kept in decode_updates(body):
-                if state.update_id >= last:
-                    return gathered
                 events = state.replay(kept)
-                gathered.add(audited(Told(state.update_id, kept.time, events), state))
+                told.append(Told(state.update_id, kept.time, events))
+            for each in told:  # as when it was told: with all of the record applied
+                gathered.add(audited(each, state))
             records += 1
             if records % RECORDS_PER_STEP == 0:
                 await trio.lowlevel.checkpoint()

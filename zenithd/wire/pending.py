@@ -13,7 +13,6 @@ from zenithd.wire.commands import Cancel, Command, Query, Send
 from zenithd.wire.container import Message, Transaction
 from zenithd.wire.errors import (
     AUTHORITY,
-    CONNECTION,
     LIMITED,
     OPERATION_ABORT,
     OPERATION_TIMEOUT,
@@ -28,6 +27,9 @@ from zenithd.wire.topics import Empty, Rule
 
 REQUEST_ID_LENGTH_MAX = 100
 """Longest RequestID that is echoed in the result of a refused order request."""
+
+CONNECTION = "Connection"
+"""An order error (4.E): the right is there, the connection is not secure enough for it."""
 
 _ORDER_ERRORS = {
     LIMITED: "Retry",

@@ -47,7 +47,6 @@ from zenithd.wire.commands import Cancel, CheckLogin, Close, Command, Login, Log
 from zenithd.wire.container import Action, Message
 from zenithd.wire.errors import (
     AUTHORITY,
-    CONNECTION,
     CONTROLLER,
     LIMITED,
     OPERATION_NO_RESULT,
@@ -57,7 +56,7 @@ from zenithd.wire.errors import (
     with_suffix,
 )
 from zenithd.wire.identity import REJECTED, Identity, InvalidLogin, parse_login
-from zenithd.wire.pending import PendingRequests
+from zenithd.wire.pending import CONNECTION, PendingRequests
 from zenithd.wire.settings import SessionSettings, Transport
 from zenithd.wire.subscriptions import Subscriptions, failed, may_use
 from zenithd.wire.tickets import Tickets

@@ -274,7 +274,7 @@ async def test_transactions_and_audit_of_a_day(world: World) -> None:
     transactions = await world.result("QueryTransactions", MINE)
     assert [each["TotalQuantity"] for each in transactions] == [60, 40]
     assert transactions[0] == {
-        "ID": f"{order_id}/T1",
+        "ID": f"{order_id}/T2",
         "Exchange": "XSX",
         "Code": "XS01",
         "TradingMarket": X,
