@@ -77,6 +77,7 @@ from zenithd.supervisor import supervise
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.trading.adapters import SUFFIX as ADAPTER
 from zenithd.trading.adapters import Adapters
+from zenithd.trading.seed import describe
 from zenithd.trading.service import FEED as ORDERS_FEED
 from zenithd.trading.service import TradingService
 from zenithd.trading.vetting import RuleVetting
@@ -111,6 +112,8 @@ class StartInfo(msgspec.Struct, frozen=True):
     plugins: tuple[dict[str, Any], ...]
     """As in `plugins list --json`."""
     users: tuple[str, ...]
+    accounts: str = ""
+    """The demonstration's trading accounts in one line; empty without any."""
 
 
 class Daemon:
@@ -452,6 +455,7 @@ class Daemon:
             ),
             tuple(describe_plugin(plugin) for plugin in self.plugins.plugins),
             tuple(self.authentication.accounts.users),
+            "" if self.trading is None else describe(self.config.orders.demonstration_accounts),
         )
 
 
