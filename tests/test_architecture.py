@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "trading": {
         "bus",
+        "collectors",
         "config",
         "controllers",
         "domain",

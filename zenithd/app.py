@@ -26,7 +26,6 @@ from zenithd.authentication import Authentication
 from zenithd.authority.access import Access
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
-from zenithd.collectors import OrdersReading
 from zenithd.config import Config, ConfigError, unknown_sections
 from zenithd.controllers.fragments import FragmentsController
 from zenithd.controllers.interface import Controller
@@ -163,7 +162,7 @@ class Daemon:
             controllers.append(self.trading.controller)
             self.markets.on_changes = self.trading.prices.observe
             self.trading.desk.took = self.metrics.order_seconds.observe
-            self.metrics.watch_orders(partial(_orders_reading, self.trading))
+            self.metrics.watch_orders(self.trading.reading)
             self.adapters = Adapters(
                 plugins,
                 self.trading.feeds,
@@ -205,15 +204,17 @@ class Daemon:
         self._authenticators()
 
     def _make_trading(self) -> TradingService:
+        self.vetting = vetting = RuleVetting(_make_rules(self.config))
         return TradingService(
             self.config.orders,
             self.bus,
             self.markets,
             lambda: iter(self.markets),
             PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
-            RuleVetting(_make_rules(self.config)),
+            vetting,
             self.clock.now,
             random.Random(secrets.randbits(256)),
+            lambda: vetting.shadows,
         )
 
     def _report_adapter(self, brought: Brought[Adapter[Any]], status: SourceStatus) -> None:
@@ -229,6 +230,7 @@ class Daemon:
             connections_max=lambda: connections_possible(self.config.limits.connections_max, file_limit()),
             operators=lambda: self.config.server.operators,
             certificate_expires=None if tls is None else lambda: tls.expires.timestamp(),
+            orders=None if self.trading is None else self.trading.reading,
         )
 
     def _waiting_for(self) -> list[str]:
@@ -537,7 +539,3 @@ def _make_journal(config: Config, metrics: Metrics) -> Journal:
 def _address_text(listener: trio.SocketListener) -> str:
     host, port = listener.socket.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _orders_reading(trading: TradingService) -> OrdersReading:
-    return OrdersReading(answers=trading.answers, unknown=trading.unknown_requests())

@@ -34,7 +34,9 @@ def describe(accounts: int) -> str:
         return ""
     names = [str(Account(owner_id=OWNER, account_id=f"{number:04}")) for number in (1, accounts)]
     span = names[0] if accounts == 1 else " to ".join(names)
-    return f"{span} (simulated), seeded with {CASH:,} {CURRENCY} and {QUANTITY:,} of each symbol of {EXCHANGE}"
+    return (
+        f"{span} (simulated), seeded with {CASH:,} {CURRENCY} and {QUANTITY:,} of each symbol of {EXCHANGE}"
+    )
 
 
 def seed(accounts: int, symbols: Sequence[str]) -> Iterator[Command]:

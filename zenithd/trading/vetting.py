@@ -42,16 +42,24 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 class RuleVetting:
-    """Asks the rules; what shadow sets would have said is logged."""
+    """Asks the rules; what shadow sets would have said is logged and counted.
+
+    Attributes:
+        rules: those that apply; may be replaced between two requests.
+    """
 
     def __init__(self, rules: RuleSets) -> None:
-        self._rules = rules
+        self.rules = rules
+        self.shadows: dict[tuple[str, str], int] = {}
+        """Orders that shadow sets would not have passed, by set and level; dry runs are not counted."""
 
     def __call__(self, case: VettingCase) -> Verdict:
         """Judge one request."""
-        found = self._rules.vet(facts_of(case))
+        found = self.rules.vet(facts_of(case))
         for shadow in found.shadows:
-            if shadow.level.value > 0:
+            if shadow.level.value > 0 and not case.request.is_validate:
+                key = (shadow.set_name, shadow.level.name)
+                self.shadows[key] = self.shadows.get(key, 0) + 1
                 log.info(
                     "a shadow set would not have passed an order",
                     set=shadow.set_name,
