@@ -62,6 +62,7 @@ from zenithd.plugin_loading import load_plugins
 from zenithd.process import leave_behind, receive_signals, wait_stop_signal
 from zenithd.reloading import Reloader
 from zenithd.rest import Offers, RestServer
+from zenithd.rule_reloading import RuleReloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
 from zenithd.server.services import Services
@@ -204,7 +205,8 @@ class Daemon:
         self._authenticators()
 
     def _make_trading(self) -> TradingService:
-        self.vetting = vetting = RuleVetting(_make_rules(self.config))
+        vetting = RuleVetting(_make_rules(self.config))
+        self.rules = RuleReloader(self.config, vetting.use, self._count_reload)
         return TradingService(
             self.config.orders,
             self.bus,
@@ -306,6 +308,8 @@ class Daemon:
         for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
+        if self.trading is not None:
+            self.rules.ask(config)
         self._settings = session_settings(self.services)
         for connection in list(self.listener.connections):
             connection.configuration_changed(self._settings)
@@ -344,6 +348,7 @@ class Daemon:
                 services.start_soon(self.flusher.run, name="fan-out")
                 if self.trading is not None:
                     services.start_soon(self.trading.run, name="trading")
+                    services.start_soon(self.rules.run, name="vetting rules")
                 services.start_soon(self.services.turns.serve, name="turns of clients")
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
                 services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
