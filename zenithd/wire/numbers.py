@@ -55,6 +55,8 @@ def parse_decimal(value: Any) -> Decimal:
 
 
 def _parse_text(text: str) -> Decimal:
+    if not text.isascii() or "_" in text:  # Python reads other digits, and these between digits
+        raise ValueError("not a number")
     try:
         parsed = Decimal(text.strip())
     except InvalidOperation:

@@ -16,7 +16,9 @@ from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
 from zenithd.domain.identifiers import MarketId
 from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
 from zenithd.oms.commands import Answer as RequestAnswer
-from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.accounts import Account
+from zenithd.oms.model.entity import ZERO
+from zenithd.oms.model.orders import Side
 from zenithd.oms.model.requests import (
     ClientAuthority,
     ClientQueue,
@@ -149,22 +151,29 @@ class Actions:
         return ClientRequest(
             request_id=request.request_id,
             account=account,
-            body=self._body(topic, request),
+            body=self._body(topic, request, account),
             authorities={USER: ClientAuthority(identity=access.user)},
             values={} if details is None else details.values,
             properties=properties,
         )
 
-    def _body(self, topic: str, request: OrderRequest) -> RequestBody:
+    def _came_before(self, account: Account, request: OrderRequest) -> bool:
+        """Whether the RequestID was used: whoever repeats a request gets its answer, and nothing is done."""
+        known = request.request_id and self._desk.state.digest_of(account, request.request_id)
+        return bool(known)
+
+    def _body(self, topic: str, request: OrderRequest, account: Account) -> RequestBody:
         if topic == "PlaceOrder":
             return _new(request)
         if topic == "AuthoriseOrder":
             return _authorise(request)
         order = self._desk.state.order(request.account, request.order_id)
         if order is None:
+            if self._came_before(account, request):
+                return _of_no_order(topic, request)  # only to be recognised
             raise Rejected("Order")
         if topic == "AmendOrder":
-            return _amend(request, order)
+            return _amend(request)
         if topic == "CancelOrder":
             return OrderCancel(
                 order_id=order.order_id,
@@ -239,11 +248,22 @@ def _authorise(request: OrderRequest) -> ClientQueueUpdate:
     return ClientQueueUpdate(update=msgspec.structs.replace(update, status=RequestStatus.REJECTED))
 
 
-def _amend(request: OrderRequest, order: OrderState) -> OrderAmend:
+def _of_no_order(topic: str, request: OrderRequest) -> RequestBody:
+    """What came before, and its order has left since."""
+    if topic == "AmendOrder":
+        return _amend(request)
+    if topic == "CancelOrder":
+        return OrderCancel(order_id=request.order_id, code="", exchange="", side=Side.BUY, quantity=ZERO)
+    return OrderMove(
+        order_id=request.order_id, prev_account=request.account, code="", exchange="", side=Side.BUY
+    )
+
+
+def _amend(request: OrderRequest) -> OrderAmend:
     details = request.details
     assert details is not None, "its shape requires it"
     return OrderAmend(
-        order_id=order.order_id,
+        order_id=request.order_id,
         code=details.code,
         exchange=details.exchange,
         side=details.side,

@@ -6,8 +6,9 @@ import hashlib
 
 import msgspec
 
-from zenithd.oms.model.entity import Entity
-from zenithd.oms.model.requests import ClientRequest, RequestStatus
+from zenithd.oms.model.entity import ZERO, Entity
+from zenithd.oms.model.orders import Side
+from zenithd.oms.model.requests import ClientRequest, OrderCancel, OrderMove, RequestBody, RequestStatus
 
 
 class Finished(Entity, frozen=True, kw_only=True):
@@ -21,6 +22,13 @@ class Finished(Entity, frozen=True, kw_only=True):
     timestamp: int = 0
 
 
+def _wished(body: RequestBody) -> RequestBody:
+    if not isinstance(body, OrderCancel | OrderMove):
+        return body
+    plain = msgspec.structs.replace(body, code="", exchange="", side=Side.BUY, ex_destination="", cfi_code="")
+    return msgspec.structs.replace(plain, quantity=ZERO) if isinstance(plain, OrderCancel) else plain
+
+
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -28,7 +36,8 @@ def request_digest(request: ClientRequest) -> str:
     """32 hexadecimal digits: the same for the same wish of the client.
 
     What may differ when a request is sent again, or is added on its way, does not count: the time, who
-    brought it, the queue that holds it. The same number written otherwise (1.0 for 1) is another wish.
+    brought it, the queue that holds it; nor what a cancellation or a move repeats of its order, which may
+    have changed since. The same number written otherwise (1.0 for 1) is another wish.
     """
-    wish = (request.is_validate, request.body, request.values, request.properties, request.ids)
+    wish = (request.is_validate, _wished(request.body), request.values, request.properties, request.ids)
     return hashlib.blake2b(_ENCODER.encode(wish), digest_size=16).hexdigest()
