@@ -154,7 +154,7 @@ def test_passwords_of_others_are_not_shown(capsys: pytest.CaptureFixture[str]) -
         "  User       open",
         "  User       stored",
         "  Accounts   XS:0001",
-        "Try:  zenithd order place XS:0001 buy 100 XS01.XSX --dry-run",
+        "Try:  zenithd order place XS:0001 buy 100 XS01.XSX --type market --dry-run",
     ]
 
 

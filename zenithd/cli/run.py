@@ -133,7 +133,7 @@ def print_banner(config: Config, info: StartInfo) -> None:
         lines.append(f"  Accounts   {info.accounts}\n")
     tries = ["zenithd watch XS01.XSX"] if any(code == "XSX" for code, *_ in info.markets) else []
     if info.accounts:
-        tries.append("zenithd order place XS:0001 buy 100 XS01.XSX --dry-run")
+        tries.append("zenithd order place XS:0001 buy 100 XS01.XSX --type market --dry-run")
     for number, line in enumerate(tries):
         lines.append(f"{'' if number else 'Try:':6}{line}\n")
     output = console()

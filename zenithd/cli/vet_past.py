@@ -220,7 +220,7 @@ def _explained(one: Judged, explanation: Explanation) -> dict[str, Any]:
 
 
 def _print_report(report: ReplayReport) -> None:
-    typer.echo(f"{report.requests:,} requests that were taken")
+    typer.echo(f"requests that were taken: {report.requests:,}")
     rows = [
         [before.name, after.name, f"{count:,}"] for (before, after), count in sorted(report.changed.items())
     ]
