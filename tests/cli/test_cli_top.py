@@ -27,7 +27,15 @@ from zenithd.cli.top_screen import LinePrinter, PagePrinter, ScreenPrinter, dura
 from zenithd.cli.top_view import View, compare, quantile
 from zenithd.cli.watch import local_daemon
 from zenithd.daemon_file import DaemonFile, write_daemon_file
-from zenithd.report import FeedReport, HistogramReport, PluginReport, ReaderReport, Report
+from zenithd.report import (
+    FeedReport,
+    HistogramReport,
+    OrderFeedReport,
+    OrdersReport,
+    PluginReport,
+    ReaderReport,
+    Report,
+)
 
 BOUNDS = [0.001, 0.01, 0.1]
 URL = "http://127.0.0.1:8640/status"
@@ -181,6 +189,24 @@ def test_texts_of_a_plugin_cannot_write_over_the_screen() -> None:
     assert "\x1b" not in text
     assert "[bold]x[/bold] second line" in text
     assert "NOT READY" in text
+
+
+def test_orders_are_shown_where_they_are_served() -> None:
+    orders = OrdersReport(
+        taken=True,
+        accounts=10,
+        orders=1_234,
+        requests={"Pending": 1, "Queued": 2, "Submitted": 0, "Unknown": 4},
+        feeds=[OrderFeedReport(feed="Prodigy", status="Disconnected")],
+    )
+    assert "orders" not in text_of(compare(None, report()))
+    told = text_of(compare(None, report(orders=orders)), 120)
+    assert (
+        "orders taken   10 accounts   1,234 orders   3 requests wait   4 unknown   Prodigy Disconnected"
+        in told
+    )
+    refused = OrdersReport(taken=False, reason="the disk")
+    assert "ORDERS REFUSED" in text_of(compare(None, report(orders=refused)))
 
 
 def test_it_says_that_details_are_hidden() -> None:

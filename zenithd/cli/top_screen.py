@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zenithd.cli.top_view import QUANTILES, View, as_json, worst_first
-from zenithd.report import FeedReport, PluginReport
+from zenithd.report import FeedReport, OrdersReport, PluginReport
 
 WIDTH_MIN = 80
 """The view fits so many columns; a page of plain text is as wide."""
@@ -191,12 +191,29 @@ def _summary(view: View, url: str, now: datetime) -> list[Text]:
             f"   conflated {rate(rates, 'conflations')}/s"
         ),
     ]
+    if report.orders is not None:
+        lines.append(_orders(report.orders))
     if not report.is_whole:
         hint = "addresses, users and reasons are hidden: this address is not in server.operators"
         lines.append(_line(hint, "yellow"))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return lines
+
+
+def _orders(orders: OrdersReport) -> Text:
+    """What waits, and what is not as it should be in red."""
+    waiting = {name: count for name, count in orders.requests.items() if count}
+    unknown = waiting.pop("Unknown", 0)
+    parts: list[str | tuple[str, str]] = [
+        ("orders taken" if orders.taken else "ORDERS REFUSED", "green" if orders.taken else "bold red"),
+        f"   {orders.accounts:,} accounts   {orders.orders:,} orders",
+        f"   {sum(waiting.values()):,} requests wait",
+        (f"   {unknown:,} unknown" if unknown else "", "bold red"),
+    ]
+    for feed in orders.feeds:
+        parts += ["   ", (f"{clean(feed.feed)} {feed.status}", "" if feed.status == "Online" else "bold red")]
+    return Text.assemble(*parts)
 
 
 def _latencies(view: View) -> Table:
