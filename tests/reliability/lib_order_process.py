@@ -43,7 +43,7 @@ from zenithd.oms.streaming import ClientRequestResponse, sequenced
 from zenithd.oms.supplying import Asked, Queried, Rewind
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.feeds import AdapterFeed
-from zenithd.plugin.journal import JournalUnavailable
+from zenithd.plugin.journal import JournalFeed
 from zenithd.testing.memory_feed import MemoryFeed
 from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
@@ -56,34 +56,25 @@ AUTHORISED_QUANTITY = D(70)
 
 
 class CrashJournal(MemoryFeed):
-    """A journal that tells of every write between its end and its confirmation, and fails on demand.
+    """A journal that tells of every write between its end and its confirmation, and adds up what is written.
 
     Attributes:
         written: called then.
         ledger: the naive ledger of all that is written.
-        loses: the next write is made and its confirmation lost.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.written: Callable[[], None] = lambda: None
         self.ledger = NaiveLedger()
-        self.loses = False
-        self.failed = 0
 
     async def append(self, bodies: Sequence[bytes]) -> int:
         """Append, tell, confirm."""
-        if self.refuses:
-            self.failed += 1
         last = await super().append(bodies)
         for body in bodies:
             for kept in decode_updates(body):
                 self.ledger.apply(kept)
         self.written()
-        if self.loses:
-            self.loses = False
-            self.failed += 1
-            raise JournalUnavailable("the confirmation was lost")
         return last
 
     async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
@@ -127,11 +118,12 @@ def _vet(case: VettingCase) -> Verdict:
 class Process:
     """The order task, its feeds and an adapter, over what is outside."""
 
-    def __init__(self, outside: Outside, seed: int = 0) -> None:
+    def __init__(self, outside: Outside, seed: int = 0, journal: JournalFeed | None = None) -> None:
         self.outside = outside
         self.random = Random(seed)
         settings = DeskSettings(checkpoint_records=outside.checkpoint_records)
-        self.desk = OrderDesk(outside.journal, outside.around, lambda: outside.now, settings)
+        feed = journal or outside.journal
+        self.desk = OrderDesk(feed, outside.around, lambda: outside.now, settings)
         self.feeds = Feeds(self.desk, lambda: outside.now)
         self.feed: AdapterFeed | None = None
         self._told = 0

@@ -26,7 +26,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from random import Random
 
@@ -65,6 +65,8 @@ class Scenario:
         self.random = Random(seed)
         self.placed = 0
         self.asked: Counter[str] = Counter()
+        self.between: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Called between two steps."""
         self._number = 0
         self._connection = AsyncExitStack()
 
@@ -72,6 +74,7 @@ class Scenario:
         """Until so many orders were asked for."""
         await self._connect()
         while self.placed < orders:
+            await self.between()
             await self._step()
         await self._connection.aclose()
 
@@ -96,7 +99,7 @@ class Scenario:
         elif kind < 0.95:
             await process.repeat(draw.randrange(10**6))
         elif kind < 0.97:
-            await process.desk.execute(Prices("XSX", "XS01", X, D(draw.randint(100, 400)) / 100))
+            process.desk.post(Prices("XSX", "XS01", X, D(draw.randint(100, 400)) / 100))
         elif kind < 0.98:
             venue.end(draw.randrange(1_000))
         elif kind < 0.992:
