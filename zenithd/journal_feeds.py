@@ -55,7 +55,14 @@ class PluginFeed:
         return outcome.last_sequence
 
     async def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:
-        """Sequence and body of every record from `first` on."""
+        """Sequence and body of every record from `first` on.
+
+        Not while the journal refuses: a commit that failed, or takes too long, may be written all the same,
+        and is only seen when the journal works again. Whoever began without it would go on from a state that
+        is not the journal's.
+        """
+        if self._journal.state is State.REFUSING:
+            raise JournalUnavailable(self._journal.reason)
         try:
             async for record in self._journal.read_feed(self._name, first):
                 yield record.sequence, record.body

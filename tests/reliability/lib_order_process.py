@@ -4,17 +4,19 @@
     async with Process(outside).run() as process:   # begins with what the journal has
         await process.ask(request)
 
-Everything is deterministic: trio's time is that of a mock clock, the wall clock is `outside.now`.
+With `run_repeatably` everything is deterministic: trio's time is that of a mock clock, the wall clock is
+`outside.now`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any, TypeVar
 
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.oms.desk import EXCHANGE, FEED, START, D, Listing, Numbers
 from tests.oms.venue import Key, key_of
@@ -48,11 +50,25 @@ from zenithd.testing.memory_feed import MemoryFeed
 from zenithd.trading.desk import DeskSettings, OrderDesk
 from zenithd.trading.feeds import Feeds
 
+T = TypeVar("T")
+
 ACCOUNTS = tuple(Account(owner_id="XS", account_id=f"000{number}") for number in range(1, 5))
 MONEY, SHARES = D(1_000_000), D(100_000)
 """What each account begins with."""
 AUTHORISED_QUANTITY = D(70)
 """Orders of this size wait for somebody who is authorised."""
+
+
+def run_repeatably(seed: int, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Run in trio, with a clock that jumps, and with an order of tasks that is drawn from the seed too."""
+    scheduler = trio._core._run  # type: ignore[attr-defined]  # what trio gives Hypothesis
+    before = scheduler._ALLOW_DETERMINISTIC_SCHEDULING
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r.seed(seed)
+    try:
+        return trio.run(function, *arguments, clock=MockClock(autojump_threshold=0))
+    finally:
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = before
 
 
 class CrashJournal(MemoryFeed):

@@ -32,11 +32,17 @@ from random import Random
 
 import msgspec
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
 from tests.oms.desk import D, X, amendment, new
 from tests.reliability.lib_order_checks import Different, check_after_start, check_settled
-from tests.reliability.lib_order_process import ACCOUNTS, AUTHORISED_QUANTITY, Outside, Process
+from tests.reliability.lib_order_process import (
+    ACCOUNTS,
+    AUTHORISED_QUANTITY,
+    Outside,
+    Process,
+    run_repeatably,
+)
 from zenithd.oms.commands import Prices
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.requests import (
@@ -305,7 +311,7 @@ def in_a_fork(outside: Outside, point: int) -> Found:
 def _run_there(outside: Outside, point: int, found: list[Found]) -> None:
     """In a thread: the loop of the process that ended still stands in the first one."""
     try:
-        found[0] = trio.run(go_on, outside, point, clock=MockClock(autojump_threshold=0))
+        found[0] = run_repeatably(point, go_on, outside, point)
     except BaseException:  # whatever it is, it is told in the process that is not over
         found[0] = Found(traceback.format_exc()[-TOLD_MAX:])
 
@@ -349,14 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     difference: BaseException | None = None
     result: dict[str, object] = {}
     try:
-        result = trio.run(
-            play,
-            asked.orders,
-            asked.every,
-            asked.first,
-            asked.seed,
-            clock=MockClock(autojump_threshold=0),
-        )
+        result = run_repeatably(asked.seed, play, asked.orders, asked.every, asked.first, asked.seed)
     except* AssertionError as differences:
         difference = _first_of(differences)
     if difference is not None:

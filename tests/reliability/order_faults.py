@@ -26,12 +26,11 @@ from random import Random
 
 import trio
 from structlog.testing import capture_logs
-from trio.testing import MockClock
 
 from tests.oms.desk import START, D, new
 from tests.reliability.lib_naive_ledger import NaiveLedger
 from tests.reliability.lib_order_checks import Different, check, check_settled, require
-from tests.reliability.lib_order_process import ACCOUNTS, Outside, Process
+from tests.reliability.lib_order_process import ACCOUNTS, Outside, Process, run_repeatably
 from tests.reliability.lib_stores import FaultStore, LoopThread, failing
 from tests.reliability.order_crash_points import Scenario, ask_again, settle
 from zenithd.journal import Journal, JournalSettings
@@ -239,13 +238,7 @@ PROOFS: dict[str, Callable[[int, int], Awaitable[Told]]] = {"away": away, "clock
 
 def run(name: str, orders: int, seed: int) -> Told:
     """One of the proofs. Raises Different."""
-    found: list[Told] = []
-
-    async def prove() -> None:
-        found.append(await PROOFS[name](orders, seed))
-
-    trio.run(prove, clock=MockClock(autojump_threshold=0))
-    return found[0]
+    return run_repeatably(seed, PROOFS[name], orders, seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
