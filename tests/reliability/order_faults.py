@@ -48,6 +48,7 @@ DRIFT_MAX = 8 * 3_600 * NANOSECONDS
 """Within the trading day: later, completed orders are rightly forgotten."""
 FAULT_EVERY = 12
 """Steps of the scenario from one fault of the store to the next, on average."""
+OUTAGE_SECONDS_MAX = 6.0
 BETWEEN_SECONDS_MAX = 1.0
 """Between two steps, in which the journal and the orders come back."""
 PATIENCE_SECONDS = 120.0
@@ -144,21 +145,18 @@ async def store(orders: int, seed: int) -> Told:
 
 
 class StoreFaults:
-    """Breaks a store now and then, and mends it a few steps later."""
+    """Breaks a store now and then, and mends it a few seconds later."""
 
     def __init__(self, store: FaultStore, seed: int) -> None:
         self.caused: Counter[str] = Counter()
         self._store = store
         self._random = Random(seed)
-        self._steps_left = 0
+        self._mended_at = 0.0
 
     async def step(self) -> None:
         """Between two steps of the scenario."""
         await trio.sleep(self._random.random() * BETWEEN_SECONDS_MAX)
-        self._steps_left -= 1
-        if self._steps_left == 0:
-            self.mend()
-        elif self._steps_left < 0 and self._random.random() < 1 / FAULT_EVERY:
+        if trio.current_time() > self._mended_at and self._random.random() < 1 / FAULT_EVERY:
             self._break()
 
     def mend(self) -> None:
@@ -171,12 +169,16 @@ class StoreFaults:
         kind = self._random.choice(("before it wrote", "after it wrote", "for a while"))
         self.caused[kind] += 1
         if kind == "for a while":
-            store.before_commit = store.on_open = failing("the disk is gone")
-            self._steps_left = self._random.randint(1, 4)
+            self._mended_at = trio.current_time() + self._random.uniform(0.5, OUTAGE_SECONDS_MAX)
+            store.before_commit = store.on_open = self._for_a_while
         elif kind == "after it wrote":
             store.after_commit = self._once
         else:
             store.before_commit = self._once
+
+    def _for_a_while(self) -> None:
+        if trio.current_time() < self._mended_at:
+            failing("the disk is gone")()
 
     def _once(self) -> None:
         self.mend()
