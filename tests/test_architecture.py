@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "trading": {
         "bus",
+        "collectors",
         "config",
         "controllers",
         "domain",
@@ -115,7 +116,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
     },
     "journaling": {"collectors", "config", "journal", "metrics"},
-    "reloading": {"accounts", "config"},
+    "reloading": {"accounts", "config", "vetting_files"},
+    "rule_reloading": {"config", "quiet_threads", "vetting", "vetting_files"},
     "sources": {"domain", "markets", "metrics", "plugin", "supervisor"},
     "process": set(),
     "status": {

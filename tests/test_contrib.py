@@ -53,6 +53,13 @@ def samples() -> dict[str, set[str]]:
         "zenithd_feed_updated_timestamp_seconds": {"market", "source"},
         "zenithd_journal_state": {"state"},
         "zenithd_journal_refused": {"reason"},
+        "zenithd_order_answers": {"topic", "outcome"},
+        "zenithd_order_requests": {"status"},
+        "zenithd_order_feed_status": {"feed", "status"},
+        "zenithd_order_feed_standby": {"feed"},
+        "zenithd_order_feed_waiting": {"feed"},
+        "zenithd_order_feed_refused": {"feed"},
+        "zenithd_vetting_shadow_verdicts": {"set", "level"},
     }
     for family in metrics.registry.collect():
         labels = instruments.get(family.name, labels_of_collectors.get(family.name, set()))
@@ -140,6 +147,7 @@ def test_there_is_an_alert_for_everything_that_is_never_silent() -> None:
         "zenithd_rejects_total", "zenithd_logins_total", "zenithd_gaps_total", "zenithd_source_faults_total",
         "zenithd_connections_refused_total", "zenithd_tls_certificate_expiry_timestamp_seconds",
         "zenithd_reloads_total", "zenithd_ready", "zenithd_inbound_events",
+        "zenithd_order_feed_status", "zenithd_order_requests", "zenithd_orders_healthy",
     ):  # fmt: skip
         assert name in expressions, name
 
@@ -161,13 +169,17 @@ def test_an_alert_names_what_exists(alert: Alert) -> None:
 def test_the_values_that_rules_look_for_are_given() -> None:
     """A status or result that was renamed would silence its alert."""
     from zenithd.domain.market_data import FeedStatus
+    from zenithd.oms.model.directory import ConnectionStatus
+    from zenithd.oms.model.requests import RequestStatus
     from zenithd.plugin.loaded import PluginState
+    from zenithd.trading.service import ACCEPTED
 
     known = {
         ("job", "zenithd"), ("code", "1008"), ("result", "refused"), ("result", "taken over"),
         ("result", "rejected"), ("result", "limited"),
     }  # fmt: skip
-    known |= {("status", status.value) for status in FeedStatus}
+    known |= {("status", status.value) for status in (*FeedStatus, *ConnectionStatus, *RequestStatus)}
+    known.add(("outcome", ACCEPTED))
     known |= {("state", state.value) for state in (*PluginState, *JournalState)}
     expressions = [alert.expression for alert in ALERTS] + [
         expression for _, expression in dashboard_targets()

@@ -22,7 +22,7 @@ The layers, in reading order; imports point from later ones to earlier ones only
 * `rest`: the operators' HTTP interface that plugins offer, served on the same port. `turns`, `garbage`: how
   clients and the garbage collector share the event loop with the markets.
 * `config`, `accounts`, `tokens`, `authentication`, `logs`, `metrics` (`collectors`, `open_files`), `status`
-  (`report`), `reloading`, `service_manager`: what operators touch.
+  (`report`), `reloading` (`rule_reloading`), `service_manager`: what operators touch.
 * `journaling`: the journal that the configuration asks for; `journal_feeds`: plugins' own feeds of it.
 * `sources`: what the plugins' market sources are given and how they show; `process`: signals and the end.
 * `part_settings`: what each part needs of the configuration.

@@ -26,7 +26,6 @@ from zenithd.authentication import Authentication
 from zenithd.authority.access import Access
 from zenithd.bus import Bus, Flusher
 from zenithd.clock import SystemClock
-from zenithd.collectors import OrdersReading
 from zenithd.config import Config, ConfigError, unknown_sections
 from zenithd.controllers.fragments import FragmentsController
 from zenithd.controllers.interface import Controller
@@ -63,6 +62,7 @@ from zenithd.plugin_loading import load_plugins
 from zenithd.process import leave_behind, receive_signals, wait_stop_signal
 from zenithd.reloading import Reloader
 from zenithd.rest import Offers, RestServer
+from zenithd.rule_reloading import RuleReloader
 from zenithd.server.head import Peer
 from zenithd.server.listener import Listener
 from zenithd.server.services import Services
@@ -77,6 +77,7 @@ from zenithd.supervisor import supervise
 from zenithd.tokens import TokenSigner, load_key
 from zenithd.trading.adapters import SUFFIX as ADAPTER
 from zenithd.trading.adapters import Adapters
+from zenithd.trading.seed import describe
 from zenithd.trading.service import FEED as ORDERS_FEED
 from zenithd.trading.service import TradingService
 from zenithd.trading.vetting import RuleVetting
@@ -111,6 +112,8 @@ class StartInfo(msgspec.Struct, frozen=True):
     plugins: tuple[dict[str, Any], ...]
     """As in `plugins list --json`."""
     users: tuple[str, ...]
+    accounts: str = ""
+    """The demonstration's trading accounts in one line; empty without any."""
 
 
 class Daemon:
@@ -160,7 +163,7 @@ class Daemon:
             controllers.append(self.trading.controller)
             self.markets.on_changes = self.trading.prices.observe
             self.trading.desk.took = self.metrics.order_seconds.observe
-            self.metrics.watch_orders(partial(_orders_reading, self.trading))
+            self.metrics.watch_orders(self.trading.reading)
             self.adapters = Adapters(
                 plugins,
                 self.trading.feeds,
@@ -202,15 +205,18 @@ class Daemon:
         self._authenticators()
 
     def _make_trading(self) -> TradingService:
+        vetting = RuleVetting(_make_rules(self.config))
+        self.rules = RuleReloader(self.config, vetting.use, self._count_reload)
         return TradingService(
             self.config.orders,
             self.bus,
             self.markets,
             lambda: iter(self.markets),
             PluginFeed(self.journal, ORDERS_FEED, self.clock.now),
-            RuleVetting(_make_rules(self.config)),
+            vetting,
             self.clock.now,
             random.Random(secrets.randbits(256)),
+            lambda: vetting.shadows,
         )
 
     def _report_adapter(self, brought: Brought[Adapter[Any]], status: SourceStatus) -> None:
@@ -226,6 +232,7 @@ class Daemon:
             connections_max=lambda: connections_possible(self.config.limits.connections_max, file_limit()),
             operators=lambda: self.config.server.operators,
             certificate_expires=None if tls is None else lambda: tls.expires.timestamp(),
+            orders=None if self.trading is None else self.trading.reading,
         )
 
     def _waiting_for(self) -> list[str]:
@@ -301,6 +308,8 @@ class Daemon:
         for feed in self.sources.feeds.values():
             feed.wanted.linger_seconds = config.markets.linger_seconds
         self.authentication.accounts = accounts
+        if self.trading is not None:
+            self.rules.ask(config)
         self._settings = session_settings(self.services)
         for connection in list(self.listener.connections):
             connection.configuration_changed(self._settings)
@@ -339,6 +348,7 @@ class Daemon:
                 services.start_soon(self.flusher.run, name="fan-out")
                 if self.trading is not None:
                     services.start_soon(self.trading.run, name="trading")
+                    services.start_soon(self.rules.run, name="vetting rules")
                 services.start_soon(self.services.turns.serve, name="turns of clients")
                 services.start_soon(self.markets.run_delayed, name="delayed markets")
                 services.start_soon(self.markets.run_housekeeping, name="market housekeeping")
@@ -452,6 +462,7 @@ class Daemon:
             ),
             tuple(describe_plugin(plugin) for plugin in self.plugins.plugins),
             tuple(self.authentication.accounts.users),
+            "" if self.trading is None else describe(self.config.orders.demonstration_accounts),
         )
 
 
@@ -533,7 +544,3 @@ def _make_journal(config: Config, metrics: Metrics) -> Journal:
 def _address_text(listener: trio.SocketListener) -> str:
     host, port = listener.socket.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _orders_reading(trading: TradingService) -> OrdersReading:
-    return OrdersReading(answers=trading.answers, unknown=trading.unknown_requests())

@@ -107,13 +107,38 @@ class JournalCollector(Collector):
             yield CounterMetricFamily(name, documentation, value=value)
 
 
+class OrderFeedReading(msgspec.Struct, frozen=True, kw_only=True):
+    """How the feed of one exchange is, to which orders go."""
+
+    feed: str
+    status: str
+    statuses: tuple[str, ...]
+    """All that a feed can have."""
+    standby: int
+    """Adapters that wait to take over."""
+    waiting: int
+    """Requests that it was sent and has not answered."""
+    refused: int
+    """Its updates that the rules refused."""
+
+
 class OrdersReading(msgspec.Struct, frozen=True, kw_only=True):
     """How orders are."""
 
+    refusal: str
+    """Why orders are not taken; "" if they are."""
+    update_id: int
+    """Updates that the state was made from."""
+    accounts: int
+    orders: int
+    """Those that are shown: open ones, and completed ones until they are removed."""
+    requests: dict[str, int]
+    """Those that are not over, by status: every one that such a request can have."""
     answers: dict[tuple[str, str], int]
     """By topic and outcome."""
-    unknown: int
-    """Requests of which nobody knows what became."""
+    shadows: dict[tuple[str, str], int]
+    """Orders that a shadow set would not have passed, by set and level."""
+    feeds: tuple[OrderFeedReading, ...]
 
 
 class OrdersCollector(Collector):
@@ -134,10 +159,53 @@ class OrdersCollector(Collector):
             answers.add_metric(labels, value)
         yield answers
         yield GaugeMetricFamily(
-            "zenithd_order_requests_unknown",
-            "Requests of which nobody knows what became: an answer of an exchange is lost.",
-            value=reading.unknown,
+            "zenithd_orders_healthy", "1 while orders are taken.", value=not reading.refusal
         )
+        requests = GaugeMetricFamily(
+            "zenithd_order_requests",
+            "Order requests that are not over, by status; Unknown: an answer of an exchange is lost.",
+            labels=["status"],
+        )
+        for status, value in reading.requests.items():
+            requests.add_metric([status], value)
+        yield requests
+        shadows = CounterMetricFamily(
+            "zenithd_vetting_shadow_verdicts",
+            "Orders that a shadow set of vetting rules would not have passed.",
+            labels=["set", "level"],
+        )
+        for labels, value in sorted(reading.shadows.items()):
+            shadows.add_metric(labels, value)
+        yield shadows
+        yield from _order_feeds(reading.feeds)
+
+
+def _order_feeds(feeds: Iterable[OrderFeedReading]) -> Iterable[Metric]:
+    status = GaugeMetricFamily(
+        "zenithd_order_feed_status",
+        "1 for the status of a feed that orders go to; Disconnected: unexpectedly.",
+        labels=["feed", "status"],
+    )
+    standby = GaugeMetricFamily(
+        "zenithd_order_feed_standby", "Adapters that wait to take a feed over.", labels=["feed"]
+    )
+    waiting = GaugeMetricFamily(
+        "zenithd_order_feed_waiting",
+        "Requests that a feed was sent and has not answered.",
+        labels=["feed"],
+    )
+    refused = CounterMetricFamily(
+        "zenithd_order_feed_refused",
+        "Updates of a feed that broke a rule and changed nothing.",
+        labels=["feed"],
+    )
+    for feed in feeds:
+        for name in feed.statuses:
+            status.add_metric([feed.feed, name], name == feed.status)
+        standby.add_metric([feed.feed], feed.standby)
+        waiting.add_metric([feed.feed], feed.waiting)
+        refused.add_metric([feed.feed], feed.refused)
+    yield from (status, standby, waiting, refused)
 
 
 class FeedCollector(Collector):

@@ -221,7 +221,11 @@ def all_metrics() -> Metrics:
     metrics.watch_turns(Turns(1.0, lambda: 0.0))
     metrics.watch_daemon(ready=lambda: 1, history_healthy=lambda: 1, connections_max=lambda: 1)
     metrics.watch_certificate(lambda: 0)
-    metrics.watch_orders(lambda: OrdersReading(answers={}, unknown=0))
+    metrics.watch_orders(
+        lambda: OrdersReading(
+            refusal="", update_id=0, accounts=0, orders=0, requests={}, answers={}, shadows={}, feeds=()
+        )
+    )
     metrics.watch_journal(
         lambda: JournalReading(
             state="closed", states=("closed",), position=0, records=0, commits=0, failures=0, refused=0,

@@ -14,6 +14,7 @@ import watchfiles
 from zenithd.accounts import USERS_FILE
 from zenithd.config import Config, ConfigError, diff_live, load, with_live
 from zenithd.config.convert import key_text
+from zenithd.vetting_files import rule_files
 
 DEBOUNCE_MILLISECONDS = 200
 STEP_MILLISECONDS = 50
@@ -22,7 +23,7 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 class Reloader:
-    """Watches the configuration, the stored users and the certificate.
+    """Watches the configuration, the stored users, the certificate and the files of vetting rules.
 
     Args:
         config: what the daemon runs with now.
@@ -80,6 +81,7 @@ class Reloader:
     def _names(self) -> set[Path]:
         names = {self._config.state_directory / USERS_FILE, self._config.source.file}
         names.update(self._config.tls_files or ())
+        names.update(rule_files(self._config))
         return {name.absolute() for name in names}
 
     def _folders(self) -> set[Path]:

@@ -60,6 +60,40 @@ class ReaderReport(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: int = 0
 
 
+class OrderFeedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The feed of an exchange, to which orders go."""
+
+    feed: str
+    status: str
+    """`Online`, `Closed` by its schedule, or `Disconnected`."""
+    standby: int = 0
+    """Adapters that wait to take over."""
+    waiting: int = 0
+    """Requests that it was sent and has not answered."""
+    refused: int = 0
+    """Its updates that broke a rule and changed nothing."""
+
+
+class OrdersReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The orders, as they are in the journal or about to be."""
+
+    taken: bool
+    reason: str = ""
+    """Why they are not taken."""
+    update_id: int = 0
+    """Updates that were kept since the first day."""
+    accounts: int = 0
+    orders: int = 0
+    """Open ones, and completed ones until they are removed."""
+    requests: dict[str, int] = {}
+    """Those that are not over, by status; `Unknown`: an answer of an exchange is lost."""
+    answers: dict[str, dict[str, int]] = {}
+    """By topic and outcome: `accepted`, or the first code of a refusal."""
+    shadows: dict[str, dict[str, int]] = {}
+    """Orders that a shadow set would not have passed, by set and level."""
+    feeds: list[OrderFeedReport] = []
+
+
 class HistogramReport(msgspec.Struct, frozen=True, kw_only=True):
     """Durations, counted by size."""
 
@@ -98,5 +132,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """`path`, `flush` and `loop_lag`."""
     feeds: list[FeedReport] = []
     plugins: list[PluginReport] = []
+    orders: OrdersReport | None = None
+    """None where orders are not enabled."""
     readers: list[ReaderReport] = []
     """The slowest, slowest first."""

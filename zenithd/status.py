@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from zenithd import __version__
 from zenithd.bus import Bus
-from zenithd.collectors import FeedReading, resident_bytes
+from zenithd.collectors import FeedReading, OrdersReading, resident_bytes
 from zenithd.domain.identifiers import MarketId
 from zenithd.domain.market_data import FeedStatus
 from zenithd.market.view import MarketView
@@ -21,7 +21,15 @@ from zenithd.markets.directory import Markets
 from zenithd.markets.feed import SourceFeed
 from zenithd.metrics import CONTENT_TYPE, Metrics
 from zenithd.plugin.loaded import LoadedPlugin
-from zenithd.report import FeedReport, HistogramReport, PluginReport, ReaderReport, Report
+from zenithd.report import (
+    FeedReport,
+    HistogramReport,
+    OrderFeedReport,
+    OrdersReport,
+    PluginReport,
+    ReaderReport,
+    Report,
+)
 from zenithd.server.connection import Connection
 from zenithd.server.head import Peer
 from zenithd.server.pages import JSON, Page, Route, json_page
@@ -60,6 +68,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Networks that are told everything."""
     certificate_expires: Callable[[], float] | None = None
     """Seconds since 1970; None without TLS."""
+    orders: Callable[[], OrdersReading] | None = None
+    """None where orders are not enabled."""
 
 
 class Status:
@@ -155,6 +165,7 @@ class Status:
             },
             feeds=[self._feed_report(market) for market in self._markets],
             plugins=[self._plugin_report(plugin) for plugin in surroundings.plugins()],
+            orders=None if surroundings.orders is None else _orders_report(surroundings.orders()),
             readers=self._slowest(behind),
         )
 
@@ -237,8 +248,39 @@ def reduced(report: Report) -> Report:
         is_whole=False,
         feeds=[replace(feed, reason="") for feed in report.feeds],
         plugins=[replace(plugin, reason="") for plugin in report.plugins],
+        orders=None if report.orders is None else replace(report.orders, reason=""),
         readers=[replace(reader, peer="", user="") for reader in report.readers],
     )
+
+
+def _orders_report(reading: OrdersReading) -> OrdersReport:
+    return OrdersReport(
+        taken=not reading.refusal,
+        reason=reading.refusal,
+        update_id=reading.update_id,
+        accounts=reading.accounts,
+        orders=reading.orders,
+        requests=reading.requests,
+        answers=_nested(reading.answers),
+        shadows=_nested(reading.shadows),
+        feeds=[
+            OrderFeedReport(
+                feed=each.feed,
+                status=each.status,
+                standby=each.standby,
+                waiting=each.waiting,
+                refused=each.refused,
+            )
+            for each in reading.feeds
+        ],
+    )
+
+
+def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (outer, inner), count in sorted(counts.items()):
+        nested.setdefault(outer, {})[inner] = count
+    return nested
 
 
 def _count_wanted(feed: SourceFeed, market: MarketId) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import zenithd.vetting
@@ -38,17 +39,19 @@ def limits_of(settings: VettingSettings) -> VettingLimits:
     )
 
 
-def configured_rules(config: Config) -> RuleSets:
-    """The rules that orders must pass.
+def rule_files(config: Config) -> list[Path]:
+    """The files that the configuration names."""
+    return [config.source.directory / name for name in config.vetting.files]
+
+
+def configured_sources(config: Config) -> list[Source]:
+    """The texts of the rules that orders must pass, the stock ones first.
 
     Raises:
         ConfigError: a file cannot be read.
-        InvalidRules: the rules cannot be used.
     """
-    settings = config.vetting
     sources = [stock_source()]
-    for name in settings.files:
-        path = config.source.directory / name
+    for path in rule_files(config):
         try:
             sources.append(read_source(path))
         except (OSError, UnicodeDecodeError) as error:
@@ -56,4 +59,23 @@ def configured_rules(config: Config) -> RuleSets:
             raise config.error(
                 "vetting.files", "files of rules that can be read", f"look at {path}: {reason}"
             ) from None
+    return sources
+
+
+def compiled(sources: Sequence[Source], settings: VettingSettings) -> RuleSets:
+    """The rules of these texts.
+
+    Raises:
+        InvalidRules: they cannot be used.
+    """
     return load(sources, limits_of(settings), without_sets_of=() if settings.stock else (STOCK,))
+
+
+def configured_rules(config: Config) -> RuleSets:
+    """The rules that orders must pass.
+
+    Raises:
+        ConfigError: a file cannot be read.
+        InvalidRules: the rules cannot be used.
+    """
+    return compiled(configured_sources(config), config.vetting)

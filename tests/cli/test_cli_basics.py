@@ -41,7 +41,7 @@ VERBS = [
     ["symbol", "unlist"], ["symbol", "status"], ["symbol", "ticks"], ["symbol", "reference"],
     ["symbol", "limits"], ["symbol", "bulk-cancel"], ["symbol", "cancel-trade"], ["symbol", "correct-trade"],
     ["user", "add"], ["user", "list"], ["user", "remove"], ["user", "password"], ["user", "token"],
-    ["vet", "check"],
+    ["vet", "check"], ["vet", "explain"], ["vet", "replay"],
 ]  # fmt: skip
 
 

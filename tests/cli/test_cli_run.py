@@ -139,6 +139,7 @@ def test_passwords_of_others_are_not_shown(capsys: pytest.CaptureFixture[str]) -
             {"name": "b", "state": "disabled", "reason": "disabled by default"},
         )
         users = ("open", "stored")
+        accounts = "XS:0001"
 
     print_banner(Config(users={"open": UserSettings(password="secret")}), Info())  # type: ignore[arg-type]
     assert capsys.readouterr().out.splitlines() == [
@@ -152,6 +153,8 @@ def test_passwords_of_others_are_not_shown(capsys: pytest.CaptureFixture[str]) -
         "  Plugin     b: disabled by default",
         "  User       open",
         "  User       stored",
+        "  Accounts   XS:0001",
+        "Try:  zenithd order place XS:0001 buy 100 XS01.XSX --type market --dry-run",
     ]
 
 

@@ -296,7 +296,7 @@ def test_refused_requests_get_their_reply(client: Client) -> None:
         [],
         ["Market.NotFound NONE"],
     )
-    answer, errors = client.ask("Trading", "QueryAccounts")
+    answer, errors = client.ask("News", "QueryNews", {})
     assert errors == ["Operation.Unknown"]
     assert answer == []
     answer, errors = client.ask("Nowhere", "Anything", {})

@@ -218,6 +218,44 @@ def test_a_saved_file_is_taken_over(watched: Reloading) -> None:
     assert result(daemon, "guest", "guest") == "Rejected"
 
 
+def codes_of_an_order(daemon: DaemonProcess) -> list[str]:
+    """Why an order would be refused."""
+    details = {
+        "Exchange": "XSX",
+        "Code": "XS01",
+        "Side": "Bid",
+        "Style": "Market",
+        "Instructions": [],
+        "Type": "Market",
+        "Quantity": 1,
+        "Validity": "FillAndKill",
+    }
+    route = {"Algorithm": "Market", "Market": "XSX::XSX"}
+    with daemon.client() as client:
+        client.log_in()
+        data = {"Account": "XS:0001", "Details": details, "Route": route}
+        result, errors = client.ask("Trading", "PlaceOrder", data)
+        assert not errors
+        return list(result.get("Errors", ()))
+
+
+def test_vetting_rules_are_taken_over_and_bad_ones_are_not(tmp_path: Path) -> None:
+    taken_over, refused = "vetting rules taken over", "vetting rules not taken over, the old ones apply"
+    rules = tmp_path / "site.vortex"
+    rules.write_text("FAIL WITH Site.First")
+    rights = 'accounts = ["XS:*"]\nscopes = ["Zenith/Market", "Zenith/Trading", "Zenith/OrderPad"]'
+    text = CONFIG.replace("loopback_only = true", f"loopback_only = true\n{rights}")
+    text += '\n[orders]\ndemonstration_accounts = 1\n\n[vetting]\nfiles = ["site.vortex"]\n'
+    with DaemonProcess(tmp_path, text) as daemon:
+        watched = Reloading(daemon)
+        assert codes_of_an_order(daemon) == ["Site.First"]
+        line = watched.after(lambda: rules.write_text("FAIL WHEN"), refused)
+        assert "site.vortex:1:6" in line["error"]
+        assert codes_of_an_order(daemon) == ["Site.First"]
+        watched.after(lambda: rules.write_text("FAIL WITH Site.Second"), taken_over)
+        assert codes_of_an_order(daemon) == ["Site.Second"]
+
+
 def test_a_file_that_is_replaced_is_still_watched(watched: Reloading) -> None:
     """As editors save: a new file, renamed over the old one. Each time is noticed, not only the first."""
 

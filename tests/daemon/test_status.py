@@ -72,6 +72,8 @@ def test_the_report_of_a_daemon_that_is_well(demonstration: DaemonProcess) -> No
     assert feeds["XSX"]["updates"] > 0
     assert abs(feeds["XSX"]["updated"] - time.time()) < WAIT_SECONDS_MAX
     assert (feeds["XSX+XSY"]["source"], feeds["XSX+XSY"]["updated"]) == ("", None)
+    assert (found["orders"]["taken"], found["orders"]["accounts"]) == (True, 10)
+    assert [(feed["feed"], feed["status"]) for feed in found["orders"]["feeds"]] == [("Prodigy", "Online")]
     plugins = {plugin["name"]: plugin for plugin in found["plugins"]}
     assert plugins["prodigy"]["state"] == "active"
     assert plugins["prodigy"]["updates"] == feeds["XSX"]["updates"] + feeds["XSY"]["updates"]

@@ -47,6 +47,10 @@ def frame(draw: Draw, opcode: int, payload: bytes, first: int = 0x80) -> bytes:
     return head + key + bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
 
 
+LOOK_SECONDS = 0.01
+"""How often it is looked whether orders are taken."""
+
+
 @asynccontextmanager
 async def running_daemon() -> AsyncIterator[Daemon]:
     """A daemon without plugins whose state lies in a folder of its own."""
@@ -61,6 +65,8 @@ async def running_daemon() -> AsyncIterator[Daemon]:
             nursery.start_soon(daemon.run, sockets, _never(), lambda _: started.set())
             with trio.fail_after(ANSWER_SECONDS_MAX):
                 await started.wait()
+                while daemon.trading is not None and daemon.trading.waiting_for():  # noqa: ASYNC110
+                    await trio.sleep(LOOK_SECONDS)
             yield daemon
             nursery.cancel_scope.cancel()
 

@@ -194,6 +194,14 @@ def busy_desk() -> Desk:
     return desk
 
 
+def test_a_negative_value_that_nobody_knows_is_refused() -> None:
+    desk = busy_desk()
+    request = replace(new(), request_id="R-negative", values={"Anything": Decimal(-1)})
+    outcome = desk.do(Submit(request, "demo"))
+    assert isinstance(outcome, Refused)
+    assert (outcome.result, outcome.errors) == (Result.INVALID, ("Details",))
+
+
 @settings(max_examples=600, deadline=None)
 @given(st.lists(requests(), min_size=1, max_size=6), st.sampled_from([Level.PASS, *Level]))
 def test_every_request_gets_an_answer(asked: list[ClientRequest], level: Level) -> None:

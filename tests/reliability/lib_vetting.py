@@ -28,11 +28,11 @@ from zenithd.vetting import (
     Source,
     SymbolFacts,
     UserFacts,
+    decode_facts,
+    encode_facts,
     explain,
-    facts_of,
     known,
     load,
-    record_of,
 )
 
 Tree = tuple[Any, ...]
@@ -489,7 +489,7 @@ def run_rules(rules: int, seed: int) -> Run:
             assert int(verdict.level) == level, f"{text}\n{world}\n{said}\n{verdict}"
             assert plain(verdict.findings) == worst, f"{text}\n{world}\n{said}\n{verdict}"
             assert explained.verdict == verdict, text
-            assert compiled.vet(facts_of(record_of(facts))) == verdict, text
+            assert compiled.vet(decode_facts(encode_facts(facts))) == verdict, text
             run.vettings += 1
             run.levels[level] += 1
             run.faults.update(one.code for one in verdict.findings if one.is_fault)

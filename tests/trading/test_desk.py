@@ -227,7 +227,7 @@ async def test_what_falls_due_while_a_commit_hangs_is_asked_for_once(autojump_cl
         assert len(world.service.desk._waiting) == 2  # one for each request that had no answer in time
         journal.gate = None
         gate.set()
-        await world.until(lambda: world.service.unknown_requests() == 2)
+        await world.until(lambda: world.service.reading().requests["Unknown"] == 2)
 
 
 async def test_the_desk_closes_with_the_daemon(autojump_clock: Any) -> None:

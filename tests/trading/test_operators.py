@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
@@ -17,12 +17,14 @@ from zenithd.authority.access import Access
 from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.domain.market_data import FeedStatus
 from zenithd.oms.commands import Command, Outcome
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.state import OmsState
 from zenithd.server.head import Peer
 from zenithd.trading.operators import account_routes
 from zenithd.trading.operators.routes import ALTER, OPERATOR
 
+T = TypeVar("T")
 USERS = {
     "operator": Access(user="operator", scopes=frozenset({OPERATOR, ALTER})),
     "reader": Access(user="reader", scopes=frozenset({OPERATOR})),
@@ -45,6 +47,15 @@ class PlayedDesk:
 
     def feed_status(self) -> FeedStatus:
         return FeedStatus.ACTIVE
+
+    def is_kept(self, account: Account) -> bool:
+        return True
+
+    async def read(self, account: Account | None, take: Callable[[], T]) -> T:
+        assert account is None
+        if self.closed:
+            raise DeskClosed(self.closed)
+        return take()
 
     async def execute(self, command: Command) -> Outcome:
         if self.closed:
@@ -257,6 +268,7 @@ async def test_while_orders_are_not_taken_nothing_is_promised() -> None:
         for code in ("Retry", "Submitted"):
             api.played.closed = code
             assert await api.answer("POST", "/balance", cash(5)) == (503, [code])
+            assert await api.answer("GET", "/balance") == (503, [code])
 
 
 @pytest.mark.parametrize(

@@ -97,14 +97,14 @@ async def test_a_request_that_was_sent_before_a_restart_is_unknown(
         order_id = await world.placed(RequestID="lost")
         assert len(world.exchange.asked) == 1
     async with World(journal).run() as again:
-        assert again.service.unknown_requests() == 1
+        assert again.service.reading().requests["Unknown"] == 1
         assert not again.exchange.asked
         (order,) = await again.result("QueryOrders", {"Account": ACCOUNT})
         assert (order["ID"], order["Status"]) == (order_id, "Unknown")
         result = await again.result("PlaceOrder", place(RequestID="lost"))
         assert (result["Result"], result["Order"]["ID"]) == ("Success", order_id)
         await again.exchange.carry_out(world.exchange.asked[0])  # the evidence
-        assert again.service.unknown_requests() == 0
+        assert again.service.reading().requests["Unknown"] == 0
         assert again.order(order_id).status == "OnMarket"
         assert again.state.positions[FEED] == 1
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from types import FunctionType
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,11 +22,11 @@ from zenithd.vetting import (
     RequestFacts,
     Source,
     SymbolFacts,
+    decode_facts,
+    encode_facts,
     explain,
-    facts_of,
     known,
     load,
-    record_of,
     replay,
 )
 
@@ -125,18 +125,41 @@ LIBRARY L { RULE Ask { PASS WITH Ask } } SET OfOthers { WHEN user is other USE A
     ]
 
 
-def test_records_go_through_json() -> None:
+def test_facts_are_kept_as_they_were() -> None:
     for one in (
         facts(),
         facts(details=None, holding=None, account=None),
         facts(symbol=SymbolFacts("1", "2", "3")),
     ):
-        record = json.loads(json.dumps(record_of(one)))
-        again = facts_of(record)
-        assert record_of(again) == record
-        assert (again.request, again.details, again.account()) == (one.request, one.details, one.account())
-    with pytest.raises(ValueError, match="without order"):
-        facts_of({**record_of(facts()), "order": None})
+        again = decode_facts(encode_facts(one))
+        assert encode_facts(again) == encode_facts(one)
+        assert (again.request, again.user, again.order) == (one.request, one.user, one.order)
+        assert (again.details, again.account(), again.balance()) == (
+            one.details,
+            one.account(),
+            one.balance(),
+        )
+        assert (again.holding(), again.symbol(), again.market()) == (
+            one.holding(),
+            one.symbol(),
+            one.market(),
+        )
+
+
+def test_facts_of_an_older_and_of_a_newer_version() -> None:
+    objects = msgspec.msgpack.decode(encode_facts(facts()))
+    older = [objects[0], objects[1], objects[2][:3]]
+    assert decode_facts(msgspec.msgpack.encode(older)).order == OrderFacts("Bid", "Limit")
+    for wrong, said in (
+        ([*objects, []], "facts of a newer version"),
+        ([objects[0], [*objects[1], 1], *objects[2:]], "user of a newer version"),
+        ([*objects[:2], None, *objects[3:]], "facts without order"),
+        ([*objects[:2], ["Bid", "Limit", "ten"]], "order cannot be read"),
+        ([*objects[:2], []], "order cannot be read"),
+        (7, "no facts"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            decode_facts(msgspec.msgpack.encode(wrong))
 
 
 def test_a_replay_tells_what_would_have_been_otherwise() -> None:

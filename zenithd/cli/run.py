@@ -129,8 +129,13 @@ def print_banner(config: Config, info: StartInfo) -> None:
         lines.append(f"  Plugin     {plugin['name']}: {told}\n")
     for name in info.users:
         lines.append(f"  User       {name}{_user_note(config, name)}\n")
-    if any(code == "XSX" for code, *_ in info.markets):
-        lines.append("Try:  zenithd watch XS01.XSX\n")
+    if info.accounts:
+        lines.append(f"  Accounts   {info.accounts}\n")
+    tries = ["zenithd watch XS01.XSX"] if any(code == "XSX" for code, *_ in info.markets) else []
+    if info.accounts:
+        tries.append("zenithd order place XS:0001 buy 100 XS01.XSX --type market --dry-run")
+    for number, line in enumerate(tries):
+        lines.append(f"{'' if number else 'Try:':6}{line}\n")
     output = console()
     output.print(lines, soft_wrap=True, end="")
     output.file.flush()

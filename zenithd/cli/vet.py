@@ -7,27 +7,28 @@ from typing import Annotated, Any
 
 import typer
 
+from zenithd.cli import vet_past
 from zenithd.cli.common import (
-    DEFAULT_CONFIG,
     EXIT_FAULT,
     JsonOption,
-    OperatorFault,
     examples,
     print_json,
     print_table,
 )
-from zenithd.config import Config
-from zenithd.config import load as load_config
-from zenithd.vetting import InvalidRules, Problem, RuleSets, load
-from zenithd.vetting_files import STOCK, configured_rules, limits_of, read_source, stock_source
+from zenithd.cli.vet_past import FilesArgument, read_rules
+from zenithd.vetting import InvalidRules, Problem, RuleSets
+from zenithd.vetting_files import STOCK
 
 app = typer.Typer(
     help="Vetting: the rules that every order must pass (docs/vetting.md).",
     epilog=examples(
-        "zenithd vet check", "zenithd vet check rules.vortex", "zenithd vet check rules.vortex --json"
+        "zenithd vet check rules.vortex",
+        "zenithd vet explain 0Kb3p7Zk2sVtq8Lw1nYx4R",
+        "zenithd vet replay rules.vortex --since 2026-11-20",
     ),
     no_args_is_help=True,
 )
+app.add_typer(vet_past.app)
 
 
 @app.callback()
@@ -37,14 +38,7 @@ def _family() -> None:
 
 @app.command(epilog=examples("zenithd vet check", "zenithd vet check rules.vortex other.vortex --json"))
 def check(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[FILE]…",
-            help="Files of rules; by default those of the configuration. They may use the stock rules.",
-            show_default=False,
-        ),
-    ] = None,
+    files: FilesArgument = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +53,7 @@ def check(
 ) -> None:
     """Tell every mistake in files of rules, with its line and a caret; exit code 2 if there is one."""
     try:
-        rules = _read(files or [], config)
+        rules = read_rules(files or [], config, "check")
     except InvalidRules as error:
         if json:
             print_json({"good": False, "problems": list(map(_problem, error.problems))})
@@ -84,21 +78,6 @@ def check(
     for note in notes:
         typer.echo(f"note: {note}")
     typer.echo(f"good: vetting an order takes {rules.cost:,} steps at most")
-
-
-def _read(files: list[Path], config: Path | None) -> RuleSets:
-    if not files:
-        return configured_rules(load_config(config or DEFAULT_CONFIG))
-    limits = limits_of((Config() if config is None else load_config(config)).vetting)
-    sources = [stock_source()]
-    for path in files:
-        try:
-            sources.append(read_source(path))
-        except OSError as error:
-            raise OperatorFault(f"zenithd vet check: {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise OperatorFault(f"zenithd vet check: {path}: expected UTF-8; save it as such") from None
-    return load(sources, limits, without_sets_of=(STOCK,))
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

@@ -14,25 +14,30 @@ class VettingSettings(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         about(
             'Files of rules, such as ["rules.vortex"]; their sets apply beside the stock ones. "zenithd vet'
-            ' check" tells whether they can be used.'
+            ' check" tells whether they can be used.',
+            live=True,
         ),
     ] = ()
     stock: Annotated[
         bool,
         about(
             "Whether the stock rules apply: funds, holdings, prices near the last one, largest orders. Switch"
-            " them off where your own files do it all; these may use the stock rules by name in any case."
+            " them off where your own files do it all; these may use the stock rules by name in any case.",
+            live=True,
         ),
     ] = True
     text_characters_max: Annotated[
-        int, about("Most characters of one file of rules.", ge=1_000, le=100_000_000)
+        int, about("Most characters of one file of rules.", ge=1_000, le=100_000_000, live=True)
     ] = 1_000_000
-    statements_max: Annotated[int, about("Most statements of one file of rules.", ge=10, le=1_000_000)] = (
-        10_000
-    )
-    list_items_max: Annotated[int, about("Most items of one list in a rule.", ge=10, le=1_000_000)] = 10_000
+    statements_max: Annotated[
+        int, about("Most statements of one file of rules.", ge=10, le=1_000_000, live=True)
+    ] = 10_000
+    list_items_max: Annotated[
+        int, about("Most items of one list in a rule.", ge=10, le=1_000_000, live=True)
+    ] = 10_000
     depth_max: Annotated[
-        int, about("How deep blocks and expressions of a rule may lie inside each other.", ge=5, le=80)
+        int,
+        about("How deep blocks and expressions of a rule may lie inside each other.", ge=5, le=80, live=True),
     ] = 50
     cost_max: Annotated[
         int,
@@ -42,5 +47,6 @@ class VettingSettings(Section, frozen=True, kw_only=True):
             " bounds an order to 0.1 s.",
             ge=100,
             le=10_000_000,
+            live=True,
         ),
     ] = 250_000

@@ -50,7 +50,7 @@ class ZenithController:
             return Opened("ServerInfo", None, lambda entitlement: [self._server_info])
         if topic == "Feeds":
             markets = (str(market.definition.id) for market in self._directory.visible(access))
-            visible = (*markets, *self._others)
+            visible = (*markets, *(self._others if access.user else ()))
             return Opened("Feeds", visible, lambda entitlement: [self._feeds(entitlement)], is_list=True)
         return Refusal((errors.OPERATION_UNKNOWN,))
 

@@ -220,6 +220,11 @@ class FeedHub:
         return self._seats.get(connection, Seat.NEW)
 
     @property
+    def standby(self) -> int:
+        """Connections that would take over."""
+        return sum(seat is Seat.STANDBY for seat in self._seats.values())
+
+    @property
     def waiting(self) -> tuple[ClientRequest, ...]:
         """Requests that the adapter has not answered."""
         return tuple(self._requests.values())

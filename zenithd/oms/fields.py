@@ -84,6 +84,9 @@ def check_request(rules: OmsRules, request: ClientRequest, faults: Faults) -> No
     for code, number in _numbers_of(request):
         if not _fits(rules, number):
             faults.invalid(code)
+    for name, value in request.values.items():
+        if name not in (HIDDEN_QUANTITY, MINIMUM_QUANTITY) and is_sound(value) and value < 0:
+            faults.invalid("Details")  # those two have checks, and codes, of their own
     for queue in _queues_of(request):
         if queue.expire_after is not None and not 0 <= queue.expire_after <= LATEST:
             faults.invalid("Details")

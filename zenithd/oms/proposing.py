@@ -81,7 +81,7 @@ def vet(
     """What the rules say of the order as the request would have it."""
     symbol, market = seen
     account = order.account
-    return turn.around.vetting(
+    verdict = turn.around.vetting(
         VettingCase(
             request=command.request,
             user=command.user,
@@ -95,6 +95,8 @@ def vet(
             market=market,
         )
     )
+    turn.vetted = verdict
+    return verdict
 
 
 def refused(request: ClientRequest, faults: Faults) -> Refused:

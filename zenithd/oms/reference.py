@@ -8,6 +8,7 @@ decision is one synchronous step.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
@@ -117,6 +118,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
     level: Level = Level.PASS
     codes: tuple[str, ...] = ()
+    record: Callable[[], bytes] | None = None
+    """Encodes what the rules saw and said; called within the same decision if the request is taken, and kept
+    with it. None: nothing is to be kept."""
 
 
 class Vetting(Protocol):

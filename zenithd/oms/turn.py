@@ -11,7 +11,7 @@ from zenithd.oms.model.directory import ConnectionStatus, OrderStatusDetails
 from zenithd.oms.model.orders import OrderState, OrderUpdate, OrderUpdateReason
 from zenithd.oms.model.requests import ClientQueue, ClientRequestState, ClientRequestUpdate, RequestStatus
 from zenithd.oms.model.updates import OMS, AnyUpdate, Kept, OrderUpdated, Requested, RequestUpdated
-from zenithd.oms.reference import FeeSchedule, Identifiers, Reference, Vetting
+from zenithd.oms.reference import FeeSchedule, Identifiers, Reference, Verdict, Vetting
 from zenithd.oms.rules import OmsRules
 from zenithd.oms.state import OmsState
 
@@ -37,6 +37,7 @@ class Turn:
         kept: the updates, in their order.
         sends: for after they are kept.
         away: feeds that this command found to be gone.
+        vetted: what vetting said of the request that is being decided; None if it was not asked.
     """
 
     def __init__(self, state: OmsState, around: Surroundings, now: int) -> None:
@@ -48,6 +49,7 @@ class Turn:
         self.kept: list[Kept] = []
         self.sends: list[Send | Inquire] = []
         self.away: set[str] = set()
+        self.vetted: Verdict | None = None
         self._orders: dict[tuple[Account, str], OrderState] = {}
         self._requests: dict[tuple[Account, str], ClientRequestState] = {}
 
@@ -138,7 +140,9 @@ class Turn:
         return self.draft_request(self._updated(state, update))
 
     def take(self, state: ClientRequestState, requested: Requested) -> ClientRequestState:
-        """A request is taken."""
+        """A request is taken; what vetting saw of it is kept with it."""
+        if self.vetted is not None and self.vetted.record is not None:
+            requested = replace(requested, vetting=self.vetted.record())
         self.emit(requested)
         return self.draft_request(state)
 

@@ -173,14 +173,16 @@ class OrderDesk:
         """Whether all that the state has of an account is kept: only then may it be told."""
         return self._serving and account not in self.unkept
 
-    async def read(self, account: Account, take: Callable[[], T]) -> T:
-        """What `take` finds in the state when all that the state has of an account is kept.
+    async def read(self, account: Account | None, take: Callable[[], T]) -> T:
+        """What `take` finds in the state when all that the state has of an account is kept; None: of all.
+
+        `take` raises nothing.
 
         Raises:
             DeskClosed: the state is of no use now (`Retry`).
         """
         await trio.lowlevel.checkpoint()
-        if self.is_kept(account):
+        if self.is_kept(account) if account is not None else self._serving and not self._committing:
             return take()
         if not self._serving:
             raise DeskClosed(RETRY)

@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 import trio
 
+from zenithd.collectors import OrderFeedReading
 from zenithd.oms.commands import Command, FeedAnswer, FeedStatus, FeedUpdate, Gap, Inquire, Outcome, Send
 from zenithd.oms.evidence import Evidence, ask_for_request, evidence_of, question_of
 from zenithd.oms.feeds import (
@@ -28,6 +29,7 @@ from zenithd.oms.feeds import (
     ToAdapter,
     Unanswered,
 )
+from zenithd.oms.model.directory import ConnectionStatus
 from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
 from zenithd.oms.streaming import FeedEvent, FeedRequest
 from zenithd.plugin.feeds import AdapterFeed, FeedLost, supply
@@ -38,6 +40,8 @@ INCOMING_MAX = 1_000
 
 OUTGOING_MAX = 10_000
 """Messages that wait for one adapter before it counts as gone."""
+
+FEED_STATUSES = tuple(status.value for status in ConnectionStatus)
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -130,6 +134,26 @@ class Feeds:
             if self._desk.refusal:
                 self._perform(hub, hub.hold())
         return hub
+
+    def readings(self) -> tuple[OrderFeedReading, ...]:
+        """How every feed is that is or was there, for operators."""
+        state = self._desk.state
+        found = []
+        for feed_id in sorted(state.feeds.keys() | self._hubs.keys()):
+            hub, details = self._hubs.get(feed_id), state.feeds.get(feed_id)
+            if hub is not None:
+                details = hub.details
+            found.append(
+                OrderFeedReading(
+                    feed=feed_id,
+                    status=(ConnectionStatus.DISCONNECTED if details is None else details.status).value,
+                    statuses=FEED_STATUSES,
+                    standby=0 if hub is None else hub.standby,
+                    waiting=0 if hub is None else len(hub.waiting),
+                    refused=state.refusals.get(feed_id, 0),
+                )
+            )
+        return tuple(found)
 
     # From the order task
 

@@ -28,6 +28,17 @@ def is_seeded(state: OmsState) -> bool:
     return owner is not None and SEEDED in owner.metadata
 
 
+def describe(accounts: int) -> str:
+    """The accounts in one line, for whoever starts the daemon; empty without any."""
+    if accounts < 1:
+        return ""
+    names = [str(Account(owner_id=OWNER, account_id=f"{number:04}")) for number in (1, accounts)]
+    span = names[0] if accounts == 1 else " to ".join(names)
+    return (
+        f"{span} (simulated), seeded with {CASH:,} {CURRENCY} and {QUANTITY:,} of each symbol of {EXCHANGE}"
+    )
+
+
 def seed(accounts: int, symbols: Sequence[str]) -> Iterator[Command]:
     """Make the accounts; carried out in part, it can be carried out again."""
     yield Define(OwnerDefined(details=OwnerDetails(owner_id=OWNER, name="Demonstration")))

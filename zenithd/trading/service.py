@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from zenithd.bus import Bus
+from zenithd.collectors import OrdersReading
 from zenithd.config import OrderSettings
 from zenithd.controllers.directory import MarketDirectory
 from zenithd.controllers.interface import Answer
@@ -21,7 +22,7 @@ from zenithd.market.view import MarketView
 from zenithd.oms.codes import without_values
 from zenithd.oms.commands import Define, Refused
 from zenithd.oms.fees import FeeRates, FeeTable
-from zenithd.oms.lifecycle import REQUEST_STATUSES
+from zenithd.oms.lifecycle import FINAL, REQUEST_STATUSES
 from zenithd.oms.model.requests import RequestStatus
 from zenithd.oms.model.updates import RequestStatusDefined
 from zenithd.oms.reference import Vetting
@@ -77,9 +78,11 @@ class TradingService:
         vetting: Vetting,
         now: Callable[[], int],
         randomness: Random,
+        shadows: Callable[[], dict[tuple[str, str], int]] = dict,
     ) -> None:
         self._settings = settings
         self._markets = markets
+        self._shadows = shadows
         identifiers = RandomIdentifiers(randomness)
         around = Surroundings(
             reference=MarketReference(markets.find, every_market, settings.currency),
@@ -156,10 +159,23 @@ class TradingService:
             if isinstance(outcome, Refused):
                 log.warning("an account of the demonstration was refused", errors=outcome.errors)
 
-    def unknown_requests(self) -> int:
-        """Requests of which nobody knows what became."""
-        active = self.desk.state.requests.values()
-        return sum(each.status is RequestStatus.UNKNOWN for held in active for each in held.values())
+    def reading(self) -> OrdersReading:
+        """How orders are, for operators; what it counts is held in memory."""
+        state = self.desk.state
+        requests = {status.value: 0 for status in RequestStatus if status not in FINAL}
+        for held in state.requests.values():
+            for each in held.values():
+                requests[each.status.value] += 1
+        return OrdersReading(
+            refusal=self.desk.refusal,
+            update_id=state.update_id,
+            accounts=len(state.accounts),
+            orders=sum(map(len, state.orders.values())),
+            requests=requests,
+            answers=self.answers,
+            shadows=self._shadows(),
+            feeds=self.feeds.readings(),
+        )
 
     def _answered(self, topic: str, answer: Answer) -> None:
         errors = answer.data.get("Errors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from zenithd.oms.model.requests import OrderAmend, OrderCancel, OrderMove, Order
 from zenithd.oms.proposing import estimated_value
 from zenithd.oms.reference import Level, Verdict, VettingCase
 from zenithd.oms.words import HIDDEN_QUANTITY, ORDER_TYPE
+from zenithd.trading.judged import encode_judged
 from zenithd.vetting import (
     AccountFacts,
     BalanceFacts,
@@ -42,16 +44,28 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 class RuleVetting:
-    """Asks the rules; what shadow sets would have said is logged."""
+    """Asks the rules; what shadow sets would have said is logged and counted.
+
+    Attributes:
+        shadows: orders that shadow sets would not have passed, by set and level; dry runs are not counted.
+    """
 
     def __init__(self, rules: RuleSets) -> None:
+        self._rules = rules
+        self.shadows: dict[tuple[str, str], int] = {}
+
+    def use(self, rules: RuleSets) -> None:
+        """From the next request on, these rules apply."""
         self._rules = rules
 
     def __call__(self, case: VettingCase) -> Verdict:
         """Judge one request."""
-        found = self._rules.vet(facts_of(case))
+        facts = facts_of(case)
+        found = self._rules.vet(facts)
         for shadow in found.shadows:
-            if shadow.level.value > 0:
+            if shadow.level.value > 0 and not case.request.is_validate:
+                key = (shadow.set_name, shadow.level.name)
+                self.shadows[key] = self.shadows.get(key, 0) + 1
                 log.info(
                     "a shadow set would not have passed an order",
                     set=shadow.set_name,
@@ -61,7 +75,8 @@ class RuleVetting:
                     codes=[finding.text for finding in shadow.findings],
                 )
         level = Level(found.level.value)
-        return Verdict(level, found.codes or ((NO_CODE,) if level is not Level.PASS else ()))
+        codes = found.codes or ((NO_CODE,) if level is not Level.PASS else ())
+        return Verdict(level, codes, partial(encode_judged, found.level, found.codes, facts))
 
 
 def facts_of(case: VettingCase) -> Facts:

@@ -25,7 +25,7 @@ from zenithd.vetting.facts import (
     known,
 )
 from zenithd.vetting.limits import VettingLimits
-from zenithd.vetting.records import facts_of, record_of
+from zenithd.vetting.records import decode_facts, encode_facts
 from zenithd.vetting.replaying import Difference, Past, ReplayReport, replay
 from zenithd.vetting.rule_sets import CompiledSet, RuleSets, load
 from zenithd.vetting.syntax import Level
@@ -62,11 +62,11 @@ __all__ = [
     "UserFacts",
     "Verdict",
     "VettingLimits",
+    "decode_facts",
+    "encode_facts",
     "explain",
-    "facts_of",
     "known",
     "load",
-    "record_of",
     "replay",
     "value_text",
 ]

@@ -1,15 +1,16 @@
-"""Facts as plain values that JSON and MessagePack can hold, and back.
-
-That is what a journal keeps of a vetting, so that it can be explained and vetted again as it was.
-"""
+"""Facts as bytes, and back: what a journal keeps of a vetting, to explain it and to judge it again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import decimal
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
+import msgspec
+
+from zenithd.vetting.arithmetic import CONTEXT
 from zenithd.vetting.facts import (
     AccountFacts,
     BalanceFacts,
@@ -24,9 +25,6 @@ from zenithd.vetting.facts import (
     known,
 )
 
-Record = Mapping[str, Mapping[str, Any] | None]
-"""By object: its fields, numbers as texts; None for an object that was not there."""
-
 _TYPES: Mapping[str, type] = {
     "request": RequestFacts,
     "user": UserFacts,
@@ -38,58 +36,77 @@ _TYPES: Mapping[str, type] = {
     "symbol": SymbolFacts,
     "market": MarketFacts,
 }
+"""In the order in which they are encoded: a list for each, of its fields in their order. Fields and objects
+are only ever added at the end: what is kept is read for ever."""
 _LOOKED_UP = ("account", "balance", "holding", "symbol", "market")
-
-
-def record_of(facts: Facts) -> dict[str, dict[str, Any] | None]:
-    """Everything that the rules could have read; calls every look-up."""
-    found = {name: getattr(facts, name) for name in _TYPES}
-    return {
-        name: _fields(value() if name in _LOOKED_UP else value, kind)
-        for (name, value), kind in zip(found.items(), _TYPES.values(), strict=True)
-    }
-
-
-def facts_of(record: Record) -> Facts:
-    """The facts that `record_of` made a record of.
-
-    Raises:
-        ValueError, TypeError, KeyError: it is no such record.
-    """
-    objects: dict[str, Any] = {}
-    for name, kind in _TYPES.items():
-        fields = record[name]
-        value = None if fields is None else kind(**{key: _parsed(key, one) for key, one in fields.items()})
-        if value is None and name in ("request", "user", "order"):
-            raise ValueError(f"a record without {name}")
-        objects[name] = known(value) if name in _LOOKED_UP else value
-    return Facts(**objects)
-
-
+_ALWAYS = ("request", "user", "order")
 _TEXTS = frozenset({
     "id", "type", "side", "code", "exchange", "market", "symbol_class", "currency", "advisor", "branch",
     "broker", "status",
 })  # fmt: skip
-"""Fields that are texts; other texts in a record are numbers."""
+"""Fields that are texts; other texts that are encoded are numbers."""
 
 
-def _fields(value: Any, kind: type) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    return {name: _plain(getattr(value, name)) for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal) or type(value) is int:
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return dict(value) if isinstance(value, Mapping) else value
+def _taker(kind: type) -> Callable[[Any], Any]:
+    fields = _fields(kind)
+    take = attrgetter(*fields)
+    return take if len(fields) > 1 else lambda value: (take(value),)
 
 
-def _parsed(name: str, value: Any) -> Any:
-    if name == "time":
-        return datetime.fromisoformat(value)
-    if isinstance(value, str) and name not in _TEXTS:
+_TAKE: Mapping[str, Callable[[Any], Any]] = {name: _taker(kind) for name, kind in _TYPES.items()}
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=dict)  # attributes may be any mapping
+_DECODER = msgspec.msgpack.Decoder(list[list[Any] | None])
+
+
+def encode_facts(facts: Facts) -> bytes:
+    """Everything that the rules could have read, as MessagePack; calls every look-up."""
+    encoded = []
+    with decimal.localcontext(CONTEXT):
+        for name, take in _TAKE.items():
+            value = getattr(facts, name)
+            if name in _LOOKED_UP:
+                value = value()
+            encoded.append(None if value is None else take(value))
+    return _ENCODER.encode(encoded)
+
+
+def decode_facts(encoded: bytes) -> Facts:
+    """The facts that `encode_facts` encoded, in this version or an older one.
+
+    Raises:
+        ValueError: it is nothing of the kind, or of a newer version.
+    """
+    try:
+        records = _DECODER.decode(encoded)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"no facts: {error}") from None
+    if len(records) > len(_TYPES):
+        raise ValueError("facts of a newer version")
+    objects: dict[str, Any] = {}
+    for number, (name, kind) in enumerate(_TYPES.items()):
+        record = records[number] if number < len(records) else None
+        value = None if record is None else _object(name, kind, record)
+        if value is None and name in _ALWAYS:
+            raise ValueError(f"facts without {name}")
+        objects[name] = known(value) if name in _LOOKED_UP else value
+    return Facts(**objects)
+
+
+def _object(name: str, kind: type, values: list[Any]) -> Any:
+    fields = _fields(kind)
+    if len(values) > len(fields):
+        raise ValueError(f"{name} of a newer version")
+    try:
+        return kind(**{field: _parsed(field, value) for field, value in zip(fields, values, strict=False)})
+    except (TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"{name} cannot be read: {error}") from None
+
+
+def _parsed(field: str, value: Any) -> Any:
+    if type(value) is int or (isinstance(value, str) and field not in _TEXTS):
         return Decimal(value)
     return value

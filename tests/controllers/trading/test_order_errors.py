@@ -372,7 +372,7 @@ async def test_an_answer_that_is_lost_may_have_worked(world: World) -> None:
     world.exchange.is_silent = True
     await world.placed(RequestID="lost")
     world.now += 31 * 1_000_000_000
-    await world.until(lambda: world.service.unknown_requests() == 1)
+    await world.until(lambda: world.service.reading().requests["Unknown"] == 1)
     (request,) = await world.result("QueryRequests", {"Account": ACCOUNT})
     assert (request["ID"], request["Status"]) == ("lost", "Unknown")
     assert world.state.request(Account(owner_id="XS", account_id="0001"), "lost").errors == ("Submitted",)

@@ -453,9 +453,9 @@ async def test_a_removed_market_ends_visibly_and_stays_removed(tmp_path: Path, a
         assert (market.feed_status, market.trading_state) == (FeedStatus.CLOSED, "Closed")
         assert memory.statuses[-1].reason == "the market was removed"
         assert not market.definition.readiness
-        records = len(memory.feeds["market 1"].records)
+        records = len(memory.kept.feeds["market 1"].records)
         await trio.sleep(5)
-        assert len(memory.feeds["market 1"].records) == records  # nobody acts there any more
+        assert len(memory.kept.feeds["market 1"].records) == records  # nobody acts there any more
         assert len(memory.trade_ids(XS01_SECOND)) > 5
         assert memory.faults == []
         assert memory.violations == []
@@ -469,7 +469,7 @@ async def test_a_removed_market_ends_visibly_and_stays_removed(tmp_path: Path, a
         assert again.status(XSX) is FeedStatus.ACTIVE
         assert again.prices(XS01) == ({}, {})  # it is the operator's
         used = [event.trade_id for event in memory.events(TradeReported) if event.instrument == XS01]
-        keeper = Keeper(again.feeds["market 3"], no_tell, again.clock.now)
+        keeper = Keeper(again.kept.feeds["market 3"], no_tell, again.clock.now)
         await keeper.restore()
         assert keeper.market.model.symbols["XS01"].next_trade_id > max(used)
 
@@ -627,7 +627,7 @@ async def test_changes_of_trades_that_were_not_stored_are_told_again(
         nursery.cancel_scope.cancel()
     remember(memory, memory)
     memory.known[AAA] = LastKnown(TODAY, 1, 100)
-    keeper = Keeper(memory.feeds["market 3"], no_tell, memory.clock.now)
+    keeper = Keeper(memory.kept.feeds["market 3"], no_tell, memory.clock.now)
     await keeper.restore()
     await keeper.prepare([c.CancelTrade(market="ABC", symbol="AAA", trade_id=1)])
     async with run_source(make, SHORT, memory):
@@ -654,9 +654,9 @@ async def test_the_journal_may_forget_simulated_markets_only(
         await memory.wait_status(XSX, FeedStatus.ACTIVE)
         await Operator(memory).market("POST", body=CreateMarketBody(), code="ABC")
     expected = {"register": days or None, "market 1": days or None, "market 2": None}
-    assert {name: feed.days for name, feed in memory.feeds.items()} == expected
+    assert {name: feed.days for name, feed in memory.kept.feeds.items()} == expected
     # What is kept of the register makes it again without its records.
-    memory.feeds["register"].records = [b"gone"] * len(memory.feeds["register"].records)
+    memory.kept.feeds["register"].records = [b"gone"] * len(memory.kept.feeds["register"].records)
     again = daemon(tmp_path, after=memory)
     async with run_source(Prodigy, config, again):
         await again.wait_status(XSX, FeedStatus.ACTIVE)

@@ -41,8 +41,10 @@ class TradingDesk(Protocol):
         """Whether all that the state has of an account is kept: only then may it be told."""
         ...
 
-    async def read(self, account: Account, take: Callable[[], T]) -> T:
-        """What `take` finds in the state when all that the state has of an account is kept.
+    async def read(self, account: Account | None, take: Callable[[], T]) -> T:
+        """What `take` finds in the state when all that the state has of an account is kept; None: of all.
+
+        `take` raises nothing.
 
         Raises:
             DeskClosed: the state is of no use now.

@@ -139,6 +139,8 @@ class Requested(Update, frozen=True, kw_only=True, tag=1400):
     """Of an amendment, estimated for the whole amended order; empty: those of the order."""
     send_before: int | None = None
     """As `ClientRequestState.send_before`."""
+    vetting: bytes = b""
+    """What vetting saw and said, encoded by who judged; for operators, no part of the state."""
 
 
 class RequestUpdated(Update, frozen=True, kw_only=True, tag=1500):

@@ -32,28 +32,28 @@ class Handlers:
         self._new_id = new_id
 
     def read(self, select: Callable[[OmsState, HttpRequest], Any]) -> Handle:
-        """Answer with what is selected of the state."""
+        """Answer with what is selected of the state, as far as it is kept."""
 
         async def answer(request: HttpRequest) -> HttpAnswer:
+            def found_in(state: OmsState) -> HttpAnswer:
+                try:
+                    content = select(state, request)
+                except reads.NotThere as missing:
+                    return _refusal(404, missing.code)
+                compact = request.headers.get(COMPACT_HEADER) == "true"
+                return HttpAnswer(content=tell(content, compact=compact))
+
+            as_at = request.query.get("asAt")
             try:
-                state = await self._state(request.query.get("asAt"))
-                content = select(state, request)
-            except reads.NotThere as missing:
-                return _refusal(404, missing.code)
-            except BadField as wrong:
-                return _refusal(422, wrong.code)
-            return HttpAnswer(content=tell(content, compact=request.headers.get(COMPACT_HEADER) == "true"))
+                if as_at is not None:
+                    return found_in(await self._past(parse_date_time(as_at)))
+                return await self._desk.read(None, lambda: found_in(self._desk.state))
+            except InvalidDate:
+                return _refusal(422, "asAt")
+            except DeskClosed as closed:
+                return _refusal(503, closed.code)
 
         return answer
-
-    async def _state(self, as_at: str | None) -> OmsState:
-        if as_at is None:
-            return self._desk.state
-        try:
-            time = parse_date_time(as_at)
-        except InvalidDate:
-            raise BadField("asAt") from None
-        return await self._past(time)
 
     def define(self, make: Callable[[Any], Define]) -> Handle:
         """Define what the body says."""
