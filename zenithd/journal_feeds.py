@@ -55,12 +55,22 @@ class PluginFeed:
         return outcome.last_sequence
 
     async def read(self, first: int = 1) -> AsyncIterator[tuple[int, bytes]]:
-        """Sequence and body of every record from `first` on."""
+        """Sequence and body of every record from `first` on.
+
+        Not while the journal refuses: a commit that failed, or takes too long, may be written all the same,
+        and is only seen when the journal works again. Whoever began without it would go on from a state that
+        is not the journal's.
+        """
+        self._check_whole()
         try:
             async for record in self._journal.read_feed(self._name, first):
                 yield record.sequence, record.body
         except (JournalUnreadable, Damaged) as error:
             raise JournalUnavailable(str(error)) from error
+
+    def _check_whole(self) -> None:
+        if self._journal.state is State.REFUSING:
+            raise JournalUnavailable(self._journal.reason)
 
     async def keep_state(self, sequence: int, pieces: Sequence[bytes]) -> None:
         """Keep a derived state."""
@@ -84,7 +94,8 @@ class PluginFeed:
             raise JournalUnavailable(str(error)) from error
 
     async def kept_state(self) -> KeptState | None:
-        """The newest kept state that is as it was kept."""
+        """The newest kept state that is as it was kept; not while the journal refuses, as for `read`."""
+        self._check_whole()
         position = None
         try:
             while (found := await self._journal.snapshot(self._name, position=position)) is not None:

@@ -8,12 +8,14 @@ import pytest
 import trio
 from journal_support import Place, SqlitePlace, serving
 from structlog.testing import capture_logs
+from trio.testing import MockClock
 
-from zenithd.journal import Journal, JournalSettings
+from tests.reliability.lib_stores import FaultStore, LoopThread, failing
+from zenithd.journal import Journal, JournalSettings, State
 from zenithd.journal.sqlite import SqliteStore
 from zenithd.journal_feeds import PluginFeeds
 from zenithd.plugin import StateTooLarge
-from zenithd.plugin.journal import KeptState
+from zenithd.plugin.journal import JournalUnavailable, KeptState
 
 
 async def test_states_come_back_and_one_too_large_is_said(tmp_path: Path) -> None:
@@ -55,3 +57,25 @@ async def test_a_kept_state_that_is_damaged_is_not_used(place: Place) -> None:
         with capture_logs() as logs:
             assert await feed.kept_state() == KeptState(1, b"first")
     assert [log["position"] for log in logs if "kept state is damaged" in log["event"]] == [3, 2]
+
+
+async def test_nobody_begins_without_what_a_failed_commit_wrote(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    store = FaultStore(SqliteStore(tmp_path / "journal.db"))
+    journal = Journal(store, JournalSettings(), LoopThread(), LoopThread())
+    await journal.open()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.run)
+        feed = PluginFeeds(journal, lambda: 1).feed("plugin", "one")
+        await feed.append([b"first"])
+        store.after_commit = store.on_open = failing("the disk said no")
+        with capture_logs(), pytest.raises(JournalUnavailable):
+            await feed.append([b"written all the same"])
+        with pytest.raises(JournalUnavailable, match="the disk said no"):
+            [body async for _, body in feed.read()]
+        store.after_commit = store.on_open = lambda: None
+        with capture_logs():
+            await journal.wait_state(State.SERVING)
+        assert [body async for _, body in feed.read()] == [b"first", b"written all the same"]
+        nursery.cancel_scope.cancel()

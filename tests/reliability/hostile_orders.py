@@ -25,9 +25,8 @@ from random import Random
 from typing import Any
 
 import msgspec
-import trio
-from trio.testing import MockClock
 
+from tests.reliability.lib_order_process import run_repeatably
 from tests.trading.world import A1, A2, ACCOUNT, START, World, amend, place
 from zenithd.domain.events import SecurityChanged
 from zenithd.domain.identifiers import InstrumentId
@@ -287,7 +286,7 @@ class Hostile:
 def run_hostile(count: int, seed: int) -> Hostile:
     """So many requests. Raises Surprise."""
     hostile = Hostile(seed)
-    trio.run(hostile.run, count, clock=MockClock(autojump_threshold=0), strict_exception_groups=True)
+    run_repeatably(seed, hostile.run, count)
     return hostile
 
 

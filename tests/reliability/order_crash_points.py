@@ -26,17 +26,23 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from random import Random
 
 import msgspec
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
 from tests.oms.desk import D, X, amendment, new
 from tests.reliability.lib_order_checks import Different, check_after_start, check_settled
-from tests.reliability.lib_order_process import ACCOUNTS, AUTHORISED_QUANTITY, Outside, Process
+from tests.reliability.lib_order_process import (
+    ACCOUNTS,
+    AUTHORISED_QUANTITY,
+    Outside,
+    Process,
+    run_repeatably,
+)
 from zenithd.oms.commands import Prices
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.requests import (
@@ -65,6 +71,8 @@ class Scenario:
         self.random = Random(seed)
         self.placed = 0
         self.asked: Counter[str] = Counter()
+        self.between: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Called between two steps."""
         self._number = 0
         self._connection = AsyncExitStack()
 
@@ -72,6 +80,7 @@ class Scenario:
         """Until so many orders were asked for."""
         await self._connect()
         while self.placed < orders:
+            await self.between()
             await self._step()
         await self._connection.aclose()
 
@@ -96,7 +105,7 @@ class Scenario:
         elif kind < 0.95:
             await process.repeat(draw.randrange(10**6))
         elif kind < 0.97:
-            await process.desk.execute(Prices("XSX", "XS01", X, D(draw.randint(100, 400)) / 100))
+            process.desk.post(Prices("XSX", "XS01", X, D(draw.randint(100, 400)) / 100))
         elif kind < 0.98:
             venue.end(draw.randrange(1_000))
         elif kind < 0.992:
@@ -302,7 +311,7 @@ def in_a_fork(outside: Outside, point: int) -> Found:
 def _run_there(outside: Outside, point: int, found: list[Found]) -> None:
     """In a thread: the loop of the process that ended still stands in the first one."""
     try:
-        found[0] = trio.run(go_on, outside, point, clock=MockClock(autojump_threshold=0))
+        found[0] = run_repeatably(point, go_on, outside, point)
     except BaseException:  # whatever it is, it is told in the process that is not over
         found[0] = Found(traceback.format_exc()[-TOLD_MAX:])
 
@@ -346,14 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     difference: BaseException | None = None
     result: dict[str, object] = {}
     try:
-        result = trio.run(
-            play,
-            asked.orders,
-            asked.every,
-            asked.first,
-            asked.seed,
-            clock=MockClock(autojump_threshold=0),
-        )
+        result = run_repeatably(asked.seed, play, asked.orders, asked.every, asked.first, asked.seed)
     except* AssertionError as differences:
         difference = _first_of(differences)
     if difference is not None:

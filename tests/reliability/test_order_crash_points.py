@@ -14,11 +14,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.oms.desk import new
 from tests.reliability.lib_order_checks import Different, check, check_after_start, check_settled
 from tests.reliability.lib_order_process import Outside, Process
 from tests.reliability.order_crash_points import Scenario, settle
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.updates import OrderTraded
+from zenithd.oms.oms import Oms
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,3 +120,24 @@ def test_a_fill_that_is_booked_otherwise_is_found(ended: Ended) -> None:
 def test_a_ledger_that_differs_is_found(ended: Ended) -> None:
     ended.outside.journal.ledger.movements[0].amount += 1
     ended.differs("naive ledger differs")
+
+
+def test_a_system_that_forgets_that_it_sent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside()
+
+    async def play() -> None:
+        process = Process(outside)
+        async with process.run():
+            await process.prepare()
+            async with process.connected():
+                await process.ask(new())
+                monkeypatch.setattr(Oms, "_restarted", lambda self, turn, command: turn.accepted())
+                await look()
+
+    async def look() -> None:
+        process = Process(outside)
+        async with process.run():
+            check_after_start(outside, process.state)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(Different, match="it says sent"), flatten_subgroups=True):
+        trio.run(play, clock=MockClock(autojump_threshold=0))
