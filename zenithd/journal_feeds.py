@@ -152,13 +152,14 @@ class PluginFeeds:
         prefix = f"{plugin}/"
         length = len(prefix)
         try:
-            async for records in self._journal.follow_batches(after + 1):
+            async for position, runs in self._journal.follow_runs(after + 1):
                 mine = [
-                    FollowedRecord(record.feed[length:], record.sequence, record.body)
-                    for record in records
-                    if record.feed.startswith(prefix)
+                    FollowedRecord(feed[length:], sequence, body)
+                    for feed, first, _, entries in runs
+                    if feed.startswith(prefix)
+                    for sequence, (_, body) in enumerate(entries, first)
                 ]
-                yield Followed(records[-1].position, mine)
+                yield Followed(position, mine)
         except (JournalUnreadable, Damaged) as error:
             raise JournalUnavailable(str(error)) from error
         raise JournalUnavailable("the journal is closed")

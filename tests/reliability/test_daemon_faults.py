@@ -183,8 +183,9 @@ def test_a_byte_that_was_flipped_is_never_traded_on(tmp_path: Path) -> None:
     with contextlib.closing(dbapi2.connect(str(journal))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     good = journal.read_bytes()
-    place = good.index(b"S2", good.index(b"prodigy/market 3"))
-    journal.write_bytes(good[:place] + b"S4" + good[place + 2 :])
+    written = b"\xa4code\xa2S2"  # of the record: two letters alone stand by chance in many a digest
+    place = good.index(written, good.index(b"prodigy/market 3")) + len(written) - 1
+    journal.write_bytes(good[:place] + b"4" + good[place + 1 :])
     with DaemonProcess(tmp_path, configuration(SECTIONS)) as daemon:
         damaged = Watch(daemon)
         damaged.until(lambda: any("is damaged" in reason for reason in damaged.reasons()))

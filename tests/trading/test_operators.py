@@ -62,6 +62,9 @@ class PlayedDesk:
             raise DeskClosed(self.closed)
         return self.desk.do(command)
 
+    def submit(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+        raise AssertionError("operators place no orders")
+
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
         raise AssertionError("operators place no orders")
 

@@ -18,7 +18,7 @@ from tests.controllers.market_support import Directory
 from zenithd.authority.access import Access, MarketGrant, View
 from zenithd.bus import Bus, Flusher, Outbox, Subscription
 from zenithd.config import OrderSettings
-from zenithd.controllers.interface import Answer, Opened, Refusal
+from zenithd.controllers.interface import Answer, Later, Opened, Refusal
 from zenithd.domain.events import (
     MarketEvent,
     MarketStateChanged,
@@ -391,6 +391,8 @@ class World:
 
     async def ask(self, topic: str, data: Any = None, access: Access = DEMO) -> Answer:
         answer = self.service.controller.query(topic, data, access)
+        if isinstance(answer, Later):
+            return await given(answer)
         return await answer if inspect.isawaitable(answer) else answer
 
     async def result(self, topic: str, data: Any = None, access: Access = DEMO) -> Any:
@@ -425,6 +427,20 @@ class World:
         order = self.state.order(account, order_id)
         assert isinstance(order, OrderState)
         return order
+
+
+async def given(later: Later) -> Answer:
+    """The answer, once it is there."""
+    found: list[Answer] = []
+    came = trio.Event()
+
+    def note(answer: Answer) -> None:
+        found.append(answer)
+        came.set()
+
+    later.then(note)
+    await came.wait()
+    return found[0]
 
 
 def place(**changes: Any) -> dict[str, Any]:

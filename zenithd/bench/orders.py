@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,8 @@ SUBSCRIBERS = 1_000
 SHARES = (0.45, 0.55, 0.95)
 """Up to the first: an order that rests; up to the second: an amendment; up to the third: a cancellation; the
 rest: a marketable order."""
+RESTING_SECONDS = 1.0
+"""After its answer an order is left alone for so long."""
 READY_SECONDS_MAX = 60.0
 ANSWERS_SECONDS_MAX = 60.0
 
@@ -231,9 +234,13 @@ class _Flow:
         self._source = random.Random(number)
         self._account = f"XS:{number % ACCOUNTS + 1:04}"
         self._resting: list[tuple[str, Message]] = []
+        self._fresh: deque[tuple[float, str, Message]] = deque()
+        """Placed, and maybe not at the exchange yet: such a one cannot be amended or cancelled."""
 
     def next(self) -> tuple[str, Message, Callable[[Message], None] | None]:
         """Topic, body, and what is to be done with the answer."""
+        while self._fresh and self._fresh[0][0] + RESTING_SECONDS <= time.monotonic():
+            self._resting.append(self._fresh.popleft()[1:])
         kind = self._source.random()
         if kind < SHARES[0] or (kind < SHARES[2] and not self._resting):
             details = self._details(
@@ -252,7 +259,7 @@ class _Flow:
 
     def _rests(self, answer: Message, details: Message) -> None:
         if answer.get("Result") == "Success":
-            self._resting.append((answer["Order"]["ID"], details))
+            self._fresh.append((time.monotonic(), answer["Order"]["ID"], details))
 
     def _place(self, details: Message) -> Message:
         route = {"Algorithm": "Market", "Market": "XSX::XSX"}

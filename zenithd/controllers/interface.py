@@ -10,7 +10,7 @@ import msgspec
 from zenithd.authority.access import Access
 from zenithd.wire.answer import Answer, Refusal
 
-__all__ = ["Answer", "Controller", "Opened", "Refusal"]
+__all__ = ["Answer", "Controller", "Later", "Opened", "Refusal"]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -35,6 +35,28 @@ class Opened(msgspec.Struct, frozen=True):
     """Called once when that subscriber leaves."""
 
 
+class Later:
+    """A short answer that somebody else is at work on: it takes no task of the connection to wait for it."""
+
+    __slots__ = ("_answer", "_then")
+
+    def __init__(self) -> None:
+        self._answer: Answer | None = None
+        self._then: Callable[[Answer], None] | None = None
+
+    def give(self, answer: Answer) -> None:
+        """This is it; whoever asked for it is told at once."""
+        self._answer = answer
+        if self._then is not None:
+            self._then(answer)
+
+    def then(self, told: Callable[[Answer], None]) -> None:
+        """Have somebody told of it; if it is there already, now."""
+        self._then = told
+        if self._answer is not None:
+            told(self._answer)
+
+
 class Controller(Protocol):
     """Answers the topics of one Zenith controller from the daemon's state.
 
@@ -47,6 +69,6 @@ class Controller(Protocol):
         """Resolve a subscription: `topic` is the rule's name (`Depth`), `argument` what follows `!`."""
         ...
 
-    def query(self, topic: str, data: Any, access: Access) -> Answer | Awaitable[Answer]:
+    def query(self, topic: str, data: Any, access: Access) -> Answer | Later | Awaitable[Answer]:
         """Answer a request; an awaitable where the store or a plugin must be asked."""
         ...

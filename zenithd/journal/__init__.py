@@ -5,8 +5,8 @@ records can be derived again: read from a snapshot or from the start, it gives t
 
 In reading order: `record` (what there is), `chain` (digests and blocks), `anchor` (where it begins),
 `sequencing`, `index`, `states`, all pure; `store` (what a store does), `sqlite`, `postgresql`; `reading` (in
-steps), `pruning`; `writer` (one commit), `gathering`, `thread`, `streams` (reading for the daemon), `journal`
-(group commit); `replay`, `verification`, `copying`.
+steps), `pruning`; `writer` (one commit), `recent`, `gathering`, `thread`, `streams` (reading for the daemon),
+`journal` (group commit); `replay`, `verification`, `copying`.
 """
 
 from __future__ import annotations

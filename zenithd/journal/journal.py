@@ -341,13 +341,15 @@ class Journal(Streams):
             self._happens(Happening.FOUND_DAMAGE, str(error))
             self._refuse(gathered)
             return
-        head, duplicates, gaps, conflicts = committed
+        head, duplicates, gaps, conflicts, runs = committed
         statistics = self.statistics
         statistics.commits += 1
         statistics.records += head.position - self.head.position
         statistics.duplicates += duplicates
         statistics.gaps += gaps
         statistics.conflicts += conflicts
+        if runs:
+            self._recent.add(self.head.position + 1, runs)
         self.head = head
         gathered.wake()
         if self._gathering.appends:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 import trio
 
 from zenithd.journal import reading
-from zenithd.journal.chain import Damaged, Head
+from zenithd.journal.chain import Damaged, Head, Run
+from zenithd.journal.recent import Recent
 from zenithd.journal.record import Record, Snapshot
 from zenithd.journal.states import State
 from zenithd.journal.store import Reader, SnapshotNote, StoreFault
@@ -37,6 +38,8 @@ class Streams:
         self._reading_thread = thread
         self._reader: Reader | None = None
         self._advanced = trio.Event()
+        self._recent = Recent()
+        """What the journal itself has written; nothing where it is only read."""
         self._followers = 0
         """That wait, or have waited and were cancelled."""
         self._needs: dict[object, int] = {}
@@ -69,6 +72,10 @@ class Streams:
             self._followers = 0
             self._advanced.set()
             self._advanced = trio.Event()
+
+    async def _wait_advanced(self) -> None:
+        self._followers += 1
+        await self._advanced.wait()
 
     async def _read(self, call: Callable[[Reader], T]) -> T:
         try:
@@ -165,7 +172,30 @@ class Streams:
         async for record in self.read(first, await self.position_at(end - 1)):
             yield record
 
-    async def follow_batches(self, first: int = 1) -> AsyncGenerator[list[Record], None]:
+    async def follow_runs(self, first: int = 1) -> AsyncGenerator[tuple[int, Sequence[Run]], None]:
+        """Entries from a position on, each once it is acknowledged, with the position of the last of them.
+
+        Ends when the journal is closed. What was written a moment ago is not read back from the store.
+
+        Raises:
+            JournalUnreadable, Damaged: as `batches`.
+        """
+        with self._needing(first) as need:
+            while self.state is not State.CLOSED:
+                if first > self.head.position:
+                    await self._wait_advanced()
+                    continue
+                for commit in self._recent.since(first) or ():
+                    yield commit.last, commit.runs
+                    first = commit.last + 1
+                    need(first)
+                async with aclosing(self.batches(first)) as batches:
+                    async for records in batches:
+                        yield records[-1].position, [_run(record) for record in records]
+                        first = records[-1].position + 1
+                        need(first)
+
+    async def follow(self, first: int = 1) -> AsyncIterator[Record]:
         """Records from a position on, each once it is acknowledged; ends when the journal is closed.
 
         Raises:
@@ -174,21 +204,14 @@ class Streams:
         with self._needing(first) as need:
             while self.state is not State.CLOSED:
                 if first > self.head.position:
-                    self._followers += 1
-                    await self._advanced.wait()
+                    await self._wait_advanced()
                     continue
                 async with aclosing(self.batches(first)) as batches:
                     async for records in batches:
-                        yield records
+                        for record in records:
+                            yield record
                         first = records[-1].position + 1
                         need(first)
-
-    async def follow(self, first: int = 1) -> AsyncIterator[Record]:
-        """As `follow_batches`, one by one."""
-        async with aclosing(self.follow_batches(first)) as batches:
-            async for records in batches:
-                for record in records:
-                    yield record
 
     async def snapshot(
         self, name: str, *, position: int | None = None, date: int | None = None
@@ -207,3 +230,7 @@ class Streams:
             JournalUnreadable: the store cannot be read now.
         """
         return await self._read(lambda reader: reader.snapshots())
+
+
+def _run(record: Record) -> Run:
+    return record.feed, record.sequence, record.date, ((record.kind, record.body),)

@@ -41,6 +41,8 @@ class Committed(NamedTuple):
     duplicates: int
     gaps: int
     conflicts: int
+    runs: Sequence[Run]
+    """What was written."""
 
 
 class Writer:
@@ -96,7 +98,7 @@ class Writer:
             self._feeds |= plan.feeds
         for append, outcome in zip(appends, outcomes, strict=True):
             append.outcome = outcome
-        return Committed(self.head, plan.duplicates, plan.gaps, plan.conflicts)
+        return Committed(self.head, plan.duplicates, plan.gaps, plan.conflicts, plan.runs)
 
     def close(self) -> None:
         """Close the reader."""

@@ -37,7 +37,7 @@ from zenithd.oms.model.updates import (
 from zenithd.oms.refusals import Result
 
 
-class Submit(msgspec.Struct, frozen=True):
+class Submit(msgspec.Struct, frozen=True, gc=False):
     """A client asks. An empty `request_id` is filled in; `timestamp` is always that of taking it."""
 
     request: ClientRequest
@@ -45,7 +45,7 @@ class Submit(msgspec.Struct, frozen=True):
     """Who asks, for vetting."""
 
 
-class FeedUpdate(msgspec.Struct, frozen=True):
+class FeedUpdate(msgspec.Struct, frozen=True, gc=False):
     """A feed tells something that counts in its own sequence (A.9: Operation, Action, Update)."""
 
     feed: str
@@ -53,7 +53,7 @@ class FeedUpdate(msgspec.Struct, frozen=True):
     update: AnyUpdate
 
 
-class FeedAnswer(msgspec.Struct, frozen=True):
+class FeedAnswer(msgspec.Struct, frozen=True, gc=False):
     """What a feed says of a request outside its sequence (A.9: RequestResponse, QueryResponse).
 
     Status `Pending` is the explicit word that the exchange never received the request.
@@ -63,20 +63,20 @@ class FeedAnswer(msgspec.Struct, frozen=True):
     update: ClientRequestUpdate
 
 
-class FeedStatus(msgspec.Struct, frozen=True):
+class FeedStatus(msgspec.Struct, frozen=True, gc=False):
     """A feed is there, is gone, or is closed by its schedule."""
 
     details: FeedDetails
 
 
-class Restarted(msgspec.Struct, frozen=True):
+class Restarted(msgspec.Struct, frozen=True, gc=False):
     """The daemon starts: nobody knows what became of the requests that may have been sent.
 
     Feeds that were there are not there until they open again.
     """
 
 
-class Prices(msgspec.Struct, frozen=True):
+class Prices(msgspec.Struct, frozen=True, gc=False):
     """Prices of a symbol on one trading market, for conditions. None: there is none."""
 
     exchange: str
@@ -98,7 +98,7 @@ class DueKind(enum.Enum):
     """It has not been heard of for too long."""
 
 
-class FallDue(msgspec.Struct, frozen=True):
+class FallDue(msgspec.Struct, frozen=True, gc=False):
     """A time has come. Nothing happens if by now it is not due (any more)."""
 
     kind: DueKind
@@ -118,7 +118,7 @@ Definition = (
 )
 
 
-class Define(msgspec.Struct, frozen=True):
+class Define(msgspec.Struct, frozen=True, gc=False):
     """An operator defines or undefines something. What changes nothing is not kept."""
 
     update: Definition
@@ -134,7 +134,7 @@ class Only(enum.Enum):
     """Only while something is there: `OnlyWithBalance`, `OnlyIfHeld`."""
 
 
-class Transact(msgspec.Struct, frozen=True):
+class Transact(msgspec.Struct, frozen=True, gc=False):
     """An operator moves or corrects money or assets. The same `transaction_id` again does nothing."""
 
     update: CashTransferred | AssetTransferred | Adjusted
@@ -143,7 +143,7 @@ class Transact(msgspec.Struct, frozen=True):
     """What a settlement expects to be unsettled; another figure refuses it."""
 
 
-class Apply(msgspec.Struct, frozen=True):
+class Apply(msgspec.Struct, frozen=True, gc=False):
     """An operator replaces an order or transforms many entities."""
 
     update: OrderReplaced | Transformed
@@ -154,7 +154,7 @@ Command = (
 )
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Give a feed a request. `order` is as the request leaves it until the exchange has decided."""
 
     feed: str
@@ -162,7 +162,7 @@ class Send(msgspec.Struct, frozen=True):
     order: OrderState | None = None
 
 
-class Inquire(msgspec.Struct, frozen=True):
+class Inquire(msgspec.Struct, frozen=True, gc=False):
     """Ask a feed what became of a request; it must not carry it out."""
 
     feed: str
@@ -170,7 +170,7 @@ class Inquire(msgspec.Struct, frozen=True):
     order: OrderState | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a client is told of an accepted request (OrderResult with Result Success)."""
 
     request_id: str
@@ -184,7 +184,7 @@ class Answer(msgspec.Struct, frozen=True):
     """Estimated consideration without fees."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The command is carried out with these updates: none if nothing is to change."""
 
     kept: tuple[Kept, ...] = ()
@@ -192,7 +192,7 @@ class Accepted(msgspec.Struct, frozen=True):
     sends: tuple[Send | Inquire, ...] = ()
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """The command is not carried out; nothing is kept, and its RequestID is not used up."""
 
     result: Result
@@ -200,7 +200,7 @@ class Refused(msgspec.Struct, frozen=True):
     request_id: str = ""
 
 
-class Gap(msgspec.Struct, frozen=True):
+class Gap(msgspec.Struct, frozen=True, gc=False):
     """A feed left out what follows `last`: it has to begin again there."""
 
     feed: str

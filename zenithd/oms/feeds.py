@@ -15,7 +15,6 @@ what a peer must not do is a `Complaint` and touches nobody else; what our own c
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ import msgspec
 
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, FeedConfiguration, FeedDetails
+from zenithd.oms.model.entity import Word
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.model.updates import FeedRefused
 from zenithd.oms.streaming import (
@@ -52,7 +52,7 @@ class LocalFeedError(Exception):
     """Our own caller did what it must not do in this state. A bug of ours."""
 
 
-class Seat(enum.Enum):
+class Seat(Word):
     """What a connection is to a feed."""
 
     NEW = "new"
@@ -70,7 +70,7 @@ class Seat(enum.Enum):
     CLOSED = "closed"
 
 
-class Happening(enum.Enum):
+class Happening(Word):
     """What moves a connection from one seat to another."""
 
     GRANTED = "granted"

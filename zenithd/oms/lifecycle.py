@@ -7,11 +7,11 @@ never received the request. Pure.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from typing import Final
 
 from zenithd.oms.model.directory import OrderStatusDetails, RequestStatusDetails
+from zenithd.oms.model.entity import Word
 from zenithd.oms.model.requests import ClientRequestUpdate, RequestStatus
 
 PENDING = RequestStatus.PENDING
@@ -22,7 +22,7 @@ COMPLETED = RequestStatus.COMPLETED
 REJECTED = RequestStatus.REJECTED
 
 
-class Signal(enum.Enum):
+class Signal(Word):
     """What happens to a request."""
 
     HOLD = "it goes to a queue, or to another one"

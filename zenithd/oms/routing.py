@@ -92,6 +92,8 @@ def best_of(
     One whose feed is there before one whose is not, one that takes orders before one that does not, then by
     the price that could be traded at, then as the exchange lists them.
     """
+    if len(destinations) == 1:
+        return destinations[0]
     exchange = turn.state.exchanges[symbol.exchange]
 
     def rank(place: int) -> tuple[bool, bool, bool, Decimal, int]:

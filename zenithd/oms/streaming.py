@@ -7,7 +7,6 @@ their encoding; who handles them cannot tell.
 
 from __future__ import annotations
 
-import enum
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ import msgspec
 
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import FeedConfiguration, FeedDetails
-from zenithd.oms.model.entity import Entity, Id
+from zenithd.oms.model.entity import Entity, Id, Word
 from zenithd.oms.model.requests import ClientRequest, RequestStatus
 from zenithd.oms.model.updates import (
     AccountDefined,
@@ -52,7 +51,7 @@ FeedUpdate = OperationUpdate | ActionUpdate | Requested | RequestUpdated
 """What a feed can bring, each with the feed's next sequence."""
 
 
-class FeedRequestType(enum.Enum):
+class FeedRequestType(Word):
     """What an adapter says. Those from OPERATION to UPDATE carry a position."""
 
     OPEN = "Open"
@@ -79,7 +78,7 @@ SEQUENCED: Final = frozenset(
 """What is numbered, kept and resumed."""
 
 
-class FeedEventType(enum.Enum):
+class FeedEventType(Word):
     """What the hub says."""
 
     OPEN = "Open"

@@ -15,7 +15,6 @@ that does, `LocalFeedError`.
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from typing import Final
 
@@ -23,6 +22,7 @@ import msgspec
 
 from zenithd.oms.feeds import LocalFeedError
 from zenithd.oms.model.directory import FeedConfiguration, FeedDetails
+from zenithd.oms.model.entity import Word
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.streaming import (
     ClientRequestResponse,
@@ -45,7 +45,7 @@ class RemoteFeedError(Exception):
     """The hub did what it must not do in this state. The connection is of no use any more."""
 
 
-class Supply(enum.Enum):
+class Supply(Word):
     """How far an adapter is with its feed."""
 
     NEW = "new"

@@ -19,7 +19,7 @@ from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 
 from zenithd.bus import Outbox, Subscription
 from zenithd.bus.frames import BINARY, PING, TEXT, frame
-from zenithd.controllers.interface import Opened
+from zenithd.controllers.interface import Later, Opened
 from zenithd.server.head import Peer
 from zenithd.server.stream import OutboxStream
 from zenithd.sessions.rate import Rate
@@ -316,8 +316,11 @@ class Connection:
         answer = controller.query(rule.topic, command.data, command.access)
         if isinstance(answer, Answer) and not isinstance(answer.data, LongList):
             self.execute(self.session.query_finished(command.ticket, answer, trio.current_time()))
+            return
+        self._answers += 1
+        if isinstance(answer, Later):
+            answer.then(partial(self._answer_came, command.ticket))
         else:
-            self._answers += 1
             self._nursery.start_soon(self._await_answer, command.ticket, answer)
 
     async def _await_answer(self, ticket: int, answer: Answer | Awaitable[Answer]) -> None:
@@ -337,10 +340,23 @@ class Connection:
             self.end(1011, "internal error")
         finally:
             self._work.pop(ticket, None)
-            self._answers -= 1
-            if self._answered is not None:
-                self._answered.set()
-                self._answered = None
+            self._one_answered()
+
+    def _answer_came(self, ticket: int, answer: Answer) -> None:
+        """Somebody else has made an answer: his work must not suffer from what becomes of it here."""
+        try:
+            self.execute(self.session.query_finished(ticket, answer, trio.current_time()))
+        except Exception:  # the connection boundary, as in run
+            self._log.exception("request failed", ticket=ticket)
+            self.end(1011, "internal error")
+        finally:
+            self._one_answered()
+
+    def _one_answered(self) -> None:
+        self._answers -= 1
+        if self._answered is not None:
+            self._answered.set()
+            self._answered = None
 
     async def _answer(self, commands: Iterable[Command]) -> None:
         """Send what a finished request is answered with; a long list is made giving way to others."""

@@ -19,7 +19,7 @@ from zenithd.wire.trading.orders import order_payload, request_payload
 from zenithd.wire.trading.transactions import transaction_payload
 
 
-class AuditEntry(msgspec.Struct, frozen=True):
+class AuditEntry(msgspec.Struct, frozen=True, gc=False):
     """One change, as it was then; made into a payload only when somebody asks."""
 
     update_id: int

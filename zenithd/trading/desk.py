@@ -67,7 +67,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Between attempts to make the state again while the journal refuses."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """What one update changed."""
 
     update_id: int
@@ -92,16 +92,19 @@ class Listener(Protocol):
 
 
 class _Waiting:
-    """A command that waits, and what came of it."""
+    """A command that waits, and who is told what came of it."""
 
-    __slots__ = ("command", "done", "error", "outcome", "then")
+    __slots__ = ("command", "error", "outcome", "then")
 
-    def __init__(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+    def __init__(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
         self.command = command
         self.then = then
-        self.done = trio.Event()
         self.outcome: Outcome | None = None
         self.error = RETRY
+
+    def end(self) -> None:
+        """Tell it."""
+        self.then(DeskClosed(self.error) if self.outcome is None else self.outcome)
 
 
 class _Reading:
@@ -123,7 +126,7 @@ class OrderDesk:
         listeners: told after the commit, in this order.
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
-        took: told how many seconds a command that came by `execute` took until it was kept.
+        took: told how many seconds a client's command took until it was kept.
         unkept: accounts of which the state has what is being kept just now.
     """
 
@@ -223,27 +226,51 @@ class OrderDesk:
         Raises:
             DeskClosed: it was not carried out (`Retry`), or nobody knows (`Submitted`).
         """
+        done = trio.Event()
+        found: list[Outcome | DeskClosed] = []
+
+        def end(outcome: Outcome | DeskClosed) -> None:
+            found.append(outcome)
+            done.set()
+
+        self._take_in(command, end)
+        await done.wait()
+        outcome = found[0]
+        if isinstance(outcome, DeskClosed):
+            raise outcome
+        return outcome
+
+    def submit(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+        """Carry out a client's command; `then` is told what came of it once that is kept and told.
+
+        `then` gets a DeskClosed where it was not carried out (`Retry`), or nobody knows (`Submitted`).
+
+        Raises:
+            DeskClosed: it is not carried out (`Retry`).
+        """
+        began = trio.current_time()
+
+        def end(outcome: Outcome | DeskClosed) -> None:
+            self.took(trio.current_time() - began)
+            then(outcome)
+
+        self._take_in(command, end)
+
+    def _take_in(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
         if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
             raise DeskClosed(RETRY)
-        waiting = _Waiting(command)
-        began = trio.current_time()
-        self._put(waiting)
-        await waiting.done.wait()
-        self.took(trio.current_time() - began)
-        if waiting.outcome is None:
-            raise DeskClosed(waiting.error)
-        return waiting.outcome
+        self._put(_Waiting(command, then))
 
-    def post(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+    def post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         """Carry out a command of a feed, in the order in which they are given.
 
-        `then` is called with what came of it once that is kept and told; with None if the state had to be
-        made anew. Whoever posts much waits for `wait_room` in between.
+        `then` is called with what came of it once that is kept and told; with a DeskClosed if the state had
+        to be made anew. Whoever posts much waits for `wait_room` in between.
         """
         if self._serving:
-            self._put(_Waiting(command, then))
+            self._put(_Waiting(command, then or _nobody))
         elif then is not None:
-            then(None)
+            then(DeskClosed(RETRY))
 
     async def wait_read(self) -> None:
         """Return when the state has been made from the journal once: before, feeds have no positions."""
@@ -309,7 +336,7 @@ class OrderDesk:
         """
         try:
             async with trio.open_nursery() as nursery:
-                await self._carry_out([_Waiting(Restarted())])
+                await self._carry_out([_Waiting(Restarted(), _nobody)])
                 self._serving = True
                 for listener in self.listeners:
                     listener.begin()
@@ -363,13 +390,10 @@ class OrderDesk:
                 self.unkept = frozenset()
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.outcome = outcome  # an answer is given for what is kept, and for nothing else
+            self._tell(told, outcomes)
         finally:
             for waiting in taken:
-                waiting.done.set()
-        self._tell(told, outcomes)
-        for waiting, outcome in zip(taken, outcomes, strict=True):
-            if waiting.then is not None:
-                waiting.then(outcome)
+                waiting.end()
         self.settled()
         for reading in self._readings:
             reading.found.append(reading.take())
@@ -437,9 +461,7 @@ class OrderDesk:
         self._end_readings()
         waiting, self._waiting = self._waiting, deque()
         for each in waiting:
-            each.done.set()
-            if each.then is not None:
-                each.then(None)
+            each.end()
         self._left.set()
         self._left = trio.Event()
 
@@ -469,6 +491,10 @@ def accounts_of(told: Iterable[Told]) -> Iterator[Account]:
 
 def _uncounted(seconds: float) -> None:
     """Nobody counts."""
+
+
+def _nobody(outcome: Outcome | DeskClosed) -> None:
+    """Nobody waits for it."""
 
 
 def _settled() -> None:

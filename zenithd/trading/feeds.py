@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from zenithd.collectors import OrderFeedReading
+from zenithd.controllers.trading.desk import DeskClosed
 from zenithd.oms.commands import Command, FeedAnswer, FeedStatus, FeedUpdate, Gap, Inquire, Outcome, Send
 from zenithd.oms.evidence import Evidence, ask_for_request, evidence_of, question_of
 from zenithd.oms.feeds import (
@@ -185,12 +186,12 @@ class Feeds:
         for hub in self._hubs.values():
             self._perform(hub, hub.hold() if self._desk.refusal else hub.release())
 
-    def _taken(self, feed_id: str, sequence: int, outcome: Outcome | None) -> None:
+    def _taken(self, feed_id: str, sequence: int, outcome: Outcome | DeskClosed) -> None:
         """The order task has kept an update of a feed, or wants an earlier one first."""
         hub = self._hubs[feed_id]
         if isinstance(outcome, Gap):
             self._perform(hub, hub.fell_back(outcome.last, self._now()))
-        elif outcome is not None:
+        elif not isinstance(outcome, DeskClosed):
             self._kept[feed_id] = max(sequence, self._kept.get(feed_id, 0))
 
     def _acknowledge(self) -> None:
@@ -230,7 +231,7 @@ class Feeds:
                 case Unanswered() | Configured():
                     pass  # the status that is told with it says what follows; a description changes nothing
 
-    def _post(self, command: Command, then: Callable[[Outcome | None], None] | None = None) -> None:
+    def _post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         self._desk.post(command, then)
 
     def _transmit(self, hub: FeedHub, connection: Connection, event: FeedEvent) -> None:

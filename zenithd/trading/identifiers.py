@@ -7,8 +7,9 @@ from random import Random
 from typing import Final
 
 LENGTH: Final = 22
-_ALPHABET: Final = string.digits + string.ascii_letters
-_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_ALPHABET: Final = (string.digits + string.ascii_letters).encode()
+_OF_BYTES: Final = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+"""A character for each byte; some come a quarter more often, which leaves 130 bits to an identifier."""
 
 
 class RandomIdentifiers:
@@ -26,4 +27,4 @@ class RandomIdentifiers:
         return self._new()
 
     def _new(self) -> str:
-        return "".join(self._source.choices(_PAIRS, k=LENGTH // 2))
+        return self._source.randbytes(LENGTH).translate(_OF_BYTES).decode()

@@ -24,9 +24,9 @@ from zenithd.oms.model.events import (
 )
 from zenithd.oms.model.updates import AccountDefined, AccountUndefined, OwnerUndefined, Transformed
 from zenithd.trading.audit import audited
-from zenithd.trading.desk import Told
+from zenithd.trading.desk import Told, accounts_of
 from zenithd.wire.errors import ACCOUNT_NOT_FOUND, with_suffix
-from zenithd.wire.trading.orders import order_payload, request_payload
+from zenithd.wire.trading.orders import REQUEST_TYPES, order_payload, request_payload
 from zenithd.wire.trading.positions import (
     PROVIDER,
     account_payload,
@@ -79,7 +79,8 @@ class TradingPublisher:
                 if isinstance(event, OrderChanged):
                     self._order(event, gathered)
                 elif isinstance(event, BalanceChanged):
-                    self._put(gathered, "Balances", event.position.account, *_balances(event))
+                    if self._listens("Balances", event.position.account):
+                        self._put(gathered, "Balances", event.position.account, *_balances(event))
                 elif isinstance(event, HoldingChanged):
                     self._holding(event, gathered)
                 elif isinstance(event, RequestChanged):
@@ -152,8 +153,9 @@ class TradingPublisher:
             return
         operation = "U" if key in known else "A"
         known.add(key)
-        payload = {"O": operation, "Holding": records.holding(self._desk.state, position)}
-        self._put(gathered, "Holdings", position.account, payload)
+        if self._listens("Holdings", position.account):
+            payload = {"O": operation, "Holding": records.holding(self._desk.state, position)}
+            self._put(gathered, "Holdings", position.account, payload)
 
     def _request(self, event: RequestChanged, gathered: Gathered) -> None:
         state = event.state
@@ -165,20 +167,27 @@ class TradingPublisher:
                 gone = {"O": "R", "Request": {"ID": request_id, "Account": str(account)}}
                 self._put(gathered, "Requests", account, gone)
             return
-        payload = request_payload(state, records.order_as_requested(self._desk.state, state))
-        if payload is not None:
-            operation = "U" if request_id in known else "A"
-            known.add(request_id)
+        order = records.order_as_requested(self._desk.state, state)
+        if order is None or type(state.request.body) not in REQUEST_TYPES:
+            return  # of no order: the protocol has no record of it
+        operation = "U" if request_id in known else "A"
+        known.add(request_id)
+        if self._listens("Requests", account):
+            payload = request_payload(state, order)
             self._put(gathered, "Requests", account, {"O": operation, "Request": payload})
 
     def _transaction(self, event: TransactionMade, gathered: Gathered) -> None:
         transaction = event.transaction
+        if not self._listens("Transactions", transaction.details.account):
+            return
         payload = transaction_payload(transaction)
         if payload is not None:
             record = {"O": "A", "Transaction": payload}
             self._put(gathered, "Transactions", transaction.details.account, record)
 
     def _audit(self, each: Told, gathered: Gathered) -> None:
+        if not any(self._listens("Audit", account) for account in accounts_of((each,))):
+            return
         for entry in audited(each, self._desk.state):
             if self._listens("Audit", entry.account) and (payload := entry.payload()) is not None:
                 self._put(gathered, "Audit", entry.account, {"O": "A", "Audit": payload})

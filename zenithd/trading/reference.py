@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from zenithd.domain.identifiers import MarketId, instrument_id, market_of
-from zenithd.domain.instrument import Instrument, SecurityClass
+from zenithd.domain.instrument import Instrument, MarketDefinition, SecurityClass
 from zenithd.domain.market_data import Allows, TickStep, TradingState
 from zenithd.market.view import InstrumentView, MarketView
 from zenithd.oms.reference import EVERY_TYPE, Symbol
 from zenithd.oms.reference import MarketView as OrderMarket
 
 NANOSECONDS = 1_000_000_000
+SYMBOLS_KEPT_MAX = 100_000
+"""Symbols that are not made anew for each order."""
+_PLACE, _AMEND = Allows.ORDER_PLACE.value, Allows.ORDER_AMEND.value
+_CANCEL, _MATCH = Allows.ORDER_CANCEL.value, Allows.MATCH.value
 
 
 class MarketReference:
@@ -30,11 +34,22 @@ class MarketReference:
         self._find = find
         self._markets = markets
         self._currency = currency
+        self._symbols: dict[tuple[str, str], tuple[MarketDefinition, Instrument, Symbol]] = {}
+        """Each with what it was made of: another definition or instrument makes another symbol."""
 
     def symbol(self, exchange: str, code: str) -> Symbol | None:
         """The symbol as the market of the exchange's own code lists it, else the first market that does."""
         found = self._listed(exchange, code)
-        return None if found is None else self._symbol(exchange, *found)
+        if found is None:
+            return None
+        definition, instrument = found[0].definition, found[1].instrument
+        kept = self._symbols.get((exchange, code))
+        if kept is not None and kept[0] is definition and kept[1] is instrument:
+            return kept[2]
+        symbol = self._symbol(exchange, *found)
+        if len(self._symbols) < SYMBOLS_KEPT_MAX or kept is not None:
+            self._symbols[exchange, code] = (definition, instrument, symbol)
+        return symbol
 
     def market(self, symbol: Symbol, ex_destination: str) -> OrderMarket | None:
         """A symbol on the market to which a trading market belongs; None without a market that is there."""
@@ -105,15 +120,15 @@ def _tick_steps(market: MarketView, instrument: Instrument) -> tuple[TickStep, .
 def order_market(market: MarketView, listed: InstrumentView, trading_market: str) -> OrderMarket:
     """What a market allows for one of its symbols now, and its prices."""
     state = _state(market, listed, trading_market)
-    allows = Allows.ALL if state is None else state.allows
+    allows = (Allows.ALL if state is None else state.allows).value
     security, scale = listed.security, listed.instrument.price_scale
     last = _price(security.last, scale)
     return OrderMarket(
         status="" if state is None else state.name,
-        can_place=Allows.ORDER_PLACE in allows,
-        can_amend=Allows.ORDER_AMEND in allows,
-        can_cancel=Allows.ORDER_CANCEL in allows,
-        is_continuous=Allows.MATCH in allows,
+        can_place=bool(allows & _PLACE),
+        can_amend=bool(allows & _AMEND),
+        can_cancel=bool(allows & _CANCEL),
+        is_continuous=bool(allows & _MATCH),
         order_types=EVERY_TYPE,
         last=last,
         last_or_close=last if last is not None else _price(security.close, scale),
@@ -127,8 +142,10 @@ def _state(market: MarketView, listed: InstrumentView, trading_market: str) -> T
     name = (
         listed.security.trading_state or market.board_states.get(trading_market) or market.trading_state or ""
     )
-    states: Mapping[str, TradingState] = {each.name: each for each in market.definition.trading_states}
-    return states.get(name)
+    for each in market.definition.trading_states:
+        if each.name == name:
+            return each
+    return None
 
 
 def _price(ticks: int | None, scale: int) -> Decimal | None:

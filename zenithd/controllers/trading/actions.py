@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from zenithd.authority.access import Access
-from zenithd.controllers.interface import Answer
+from zenithd.controllers.interface import Answer, Later
 from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
 from zenithd.domain.identifiers import MarketId
 from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
@@ -79,25 +79,33 @@ class Actions:
         self._new_request_id = new_request_id
         self._answered = answered
 
-    async def submit(self, topic: str, data: Any, access: Access) -> Answer:
+    def submit(self, topic: str, data: Any, access: Access) -> Answer | Later:
         """PlaceOrder, AmendOrder, CancelOrder, MoveOrder and AuthoriseOrder."""
-        answer = await self._submit(topic, data, access)
-        self._answered(topic, answer)
+        answer = self._submit(topic, data, access)
+        if isinstance(answer, Answer):
+            self._answered(topic, answer)
         return answer
 
-    async def _submit(self, topic: str, data: Any, access: Access) -> Answer:
+    def _submit(self, topic: str, data: Any, access: Access) -> Answer | Later:
         try:
             request = read_order_request(topic, data)
         except Faulty as faulty:
             return self._refuse(faulty.result, faulty.errors, faulty.request_id)
+        later = Later()
+
+        def end(outcome: Outcome | DeskClosed) -> None:
+            answer = self._answer(outcome, request.request_id)
+            self._answered(topic, answer)
+            later.give(answer)
+
         try:
             made = self._client_request(topic, request, access)
-            outcome = await self._desk.execute(Submit(made, access.user))
+            self._desk.submit(Submit(made, access.user), end)
         except Rejected as rejected:
             return self._refuse(Result.REJECTED, rejected.errors, request.request_id)
         except DeskClosed as closed:
-            return self._refuse(Result.REJECTED, (closed.code,), request.request_id)
-        return self._answer(outcome, request.request_id)
+            return self._answer(closed, request.request_id)
+        return later
 
     def calculate(self, topic: str, data: Any, access: Access) -> Answer:
         """CalculateOrder: as PlaceOrder, or with an OrderID as AmendOrder; nothing is carried out.
@@ -194,7 +202,9 @@ class Actions:
 
     # Results
 
-    def _answer(self, outcome: Outcome, request_id: str) -> Answer:
+    def _answer(self, outcome: Outcome | DeskClosed, request_id: str) -> Answer:
+        if isinstance(outcome, DeskClosed):
+            return self._refuse(Result.REJECTED, (outcome.code,), request_id)
         if isinstance(outcome, Refused):
             return self._refuse(outcome.result, outcome.errors, outcome.request_id or request_id)
         answer = _accepted(outcome)

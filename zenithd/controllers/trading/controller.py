@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from zenithd.authority.access import Access
-from zenithd.controllers.interface import Answer, Opened, Refusal
+from zenithd.controllers.interface import Answer, Later, Opened, Refusal
 from zenithd.controllers.trading.actions import Actions, Answered, MarketKnown
 from zenithd.controllers.trading.desk import TradingDesk
 from zenithd.controllers.trading.queries import Limits, OrderHistory, Queries
@@ -36,7 +36,7 @@ class TradingController:
         self.open: Callable[[str, str | None, Access], Opened | Refusal] = TradingSubscriptions(
             desk, owe
         ).open
-        self._queries: Mapping[str, Callable[[Any, Access], Answer | Awaitable[Answer]]] = {
+        self._queries: Mapping[str, Callable[[Any, Access], Answer | Later | Awaitable[Answer]]] = {
             **{
                 topic: partial(actions.submit, topic)
                 for topic in ("PlaceOrder", "AmendOrder", "CancelOrder", "MoveOrder", "AuthoriseOrder")
@@ -56,7 +56,7 @@ class TradingController:
             "QueryTransactions": queries.transactions,
         }
 
-    def query(self, topic: str, data: Any, access: Access) -> Answer | Awaitable[Answer]:
+    def query(self, topic: str, data: Any, access: Access) -> Answer | Later | Awaitable[Answer]:
         """Answer a request."""
         query = self._queries.get(topic)
         return Answer(errors=(errors.OPERATION_UNKNOWN,)) if query is None else query(data, access)

@@ -59,6 +59,14 @@ class TradingDesk(Protocol):
         """
         ...
 
+    def submit(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+        """Carry out a command; `then` is told what came of it once that is kept, or that nobody knows.
+
+        Raises:
+            DeskClosed: it is not carried out (`Retry`).
+        """
+        ...
+
     def calculate(self, request: ClientRequest, user: str) -> Outcome:
         """What would come of a request; nothing does.
 

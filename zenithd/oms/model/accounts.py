@@ -7,7 +7,7 @@ from decimal import Decimal
 from zenithd.oms.model.entity import ZERO, Entity
 
 
-class Account(Entity, frozen=True, kw_only=True, order=True):
+class Account(Entity, frozen=True, kw_only=True, order=True, cache_hash=True):
     """The key of everything: an account code is unique within its owner."""
 
     owner_id: str

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-
-from zenithd.oms.model.entity import Entity
+from zenithd.oms.model.entity import Entity, Word
 
 
 class TransferDestination(Entity, frozen=True, kw_only=True):
@@ -70,7 +68,7 @@ class RequestStatusDetails(Entity, frozen=True, kw_only=True):
     can_cancel: bool = False
 
 
-class ConnectionStatus(enum.Enum):
+class ConnectionStatus(Word):
     """Of a feed: gone unexpectedly, by its schedule, or there."""
 
     DISCONNECTED = "Disconnected"

@@ -28,21 +28,21 @@ class View(enum.Enum):
     FEED = 40
 
 
-class BalanceChanged(msgspec.Struct, frozen=True):
+class BalanceChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 21."""
 
     position: CashPosition
     removed: bool = False
 
 
-class HoldingChanged(msgspec.Struct, frozen=True):
+class HoldingChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 20."""
 
     position: AssetPosition
     removed: bool = False
 
 
-class OrderChanged(msgspec.Struct, frozen=True):
+class OrderChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 22. `previous`: the account on which a moved order was before; it is removed there."""
 
     order: OrderState
@@ -50,32 +50,32 @@ class OrderChanged(msgspec.Struct, frozen=True):
     previous: Account | None = None
 
 
-class RequestChanged(msgspec.Struct, frozen=True):
+class RequestChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 23; a finished request is removed."""
 
     state: ClientRequestState
     removed: bool = False
 
 
-class TransactionMade(msgspec.Struct, frozen=True):
+class TransactionMade(msgspec.Struct, frozen=True, gc=False):
     """Event 24."""
 
     transaction: ClientTransaction
 
 
-class MetadataChanged(msgspec.Struct, frozen=True):
+class MetadataChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 10: the operation itself."""
 
     update: AnyUpdate
 
 
-class StatusChanged(msgspec.Struct, frozen=True):
+class StatusChanged(msgspec.Struct, frozen=True, gc=False):
     """Event 19."""
 
     details: FeedDetails
 
 
-class ActionTaken(msgspec.Struct, frozen=True):
+class ActionTaken(msgspec.Struct, frozen=True, gc=False):
     """Event 11 of the Updates view: the action itself."""
 
     update: AnyUpdate

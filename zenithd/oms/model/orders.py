@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from decimal import Decimal
 
 from zenithd.oms.model.accounts import Account
-from zenithd.oms.model.entity import ZERO, Entity, Id
+from zenithd.oms.model.entity import ZERO, Entity, Id, Word
 
 
-class Side(enum.Enum):
+class Side(Word):
     """Numbers in Annex P: 1 to 6 in this order."""
 
     BUY = "BUY"
@@ -18,7 +17,7 @@ class Side(enum.Enum):
     SHORTSELL_EXEMPT = "SHORTSELL_EXEMPT"
 
 
-class OrderType(enum.Enum):
+class OrderType(Word):
     """How an order is priced."""
 
     MARKET = "MARKET"
@@ -29,7 +28,7 @@ class OrderType(enum.Enum):
     PEGGED = "PEGGED"
 
 
-class Lifetime(enum.Enum):
+class Lifetime(Word):
     """How long an order rests (FIX: TimeInForce)."""
 
     DAY = "DAY"
@@ -89,14 +88,14 @@ class OrderState(Entity, frozen=True, kw_only=True):
         return ZERO if self.is_completed else max(self.quantity - self.executed_quantity, ZERO)
 
 
-class OrderUpdateType(enum.Enum):
+class OrderUpdateType(Word):
     """Whether something happened or is only said again."""
 
     UPDATE = "Update"
     RESTATE = "Restate"
 
 
-class OrderUpdateReason(enum.Enum):
+class OrderUpdateReason(Word):
     """What happened to an order (numbers as FIX ExecType)."""
 
     RESTATED = "Restated"
@@ -123,7 +122,7 @@ class OrderUpdate(Entity, frozen=True, kw_only=True):
     ids: tuple[Id, ...] = ()
 
 
-class OrderTradeType(enum.Enum):
+class OrderTradeType(Word):
     """A new trade, or what became of the one with the same id."""
 
     TRADE = "Trade"

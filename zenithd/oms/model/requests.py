@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from decimal import Decimal
 
 from zenithd.oms.model.accounts import Account
-from zenithd.oms.model.entity import Entity, Id
+from zenithd.oms.model.entity import Entity, Id, Word
 from zenithd.oms.model.orders import Lifetime, OrderType, Side
 
 
-class RequestStatus(enum.Enum):
+class RequestStatus(Word):
     """System-wide codes: the platform's (A.7), and `Unknown` as a state of its own."""
 
     PENDING = "Pending"
