@@ -17,6 +17,7 @@ from tests.oms.desk import FEED, XS1, XS2, D, Desk, X, amendment, new
 from tests.oms.venue import Key, Venue, key_of
 from zenithd.oms.commands import Accepted, FeedAnswer, FeedUpdate, Gap, Prices, Restarted, Submit
 from zenithd.oms.lifecycle import OWN_STATUSES
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.requests import (
     ClientQueue,
@@ -24,11 +25,12 @@ from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
     OrderCancel,
+    OrderMove,
     OrderNew,
     RequestStatus,
 )
 from zenithd.oms.reference import Level, Verdict
-from zenithd.oms.reserves import is_buy
+from zenithd.oms.reserves import is_buy, reserve
 from zenithd.oms.rules import NANOSECONDS
 
 ACCOUNTS = (XS1, XS2)
@@ -128,6 +130,22 @@ class World:
                 order_id=order.order_id, code="XS01", exchange="XSX", side=order.side, quantity=D(0)
             )
             self.ask(ClientRequest(request_id=f"C{len(self.asked)}", account=order.account, body=body))
+
+    def move(self, number: int) -> None:
+        """To the other account."""
+        order = self.pick(number)
+        if order is not None:
+            body = OrderMove(
+                order_id=order.order_id,
+                prev_account=order.account,
+                code="XS01",
+                exchange="XSX",
+                side=order.side,
+            )
+            other = XS2 if order.account == XS1 else XS1
+            self.desk.verdict = lambda case: Verdict(Level.AUTH if number % 9 == 0 else Level.PASS)
+            self.ask(ClientRequest(request_id=f"M{len(self.asked)}", account=other, body=body))
+            self.desk.verdict = lambda case: Verdict()
 
     def release(self, number: int) -> None:
         """Release a queued order, or refuse it."""
@@ -242,7 +260,7 @@ class World:
         for key, order_id in self.ids.items():
             account, request_id = key
             assert state.digest_of(account, request_id) is not None, "an acknowledged request is gone"
-            order = state.order(account, order_id)
+            order = next((each for each in self.orders() if each.order_id == order_id), None)
             assert order is not None or not order_id, "an acknowledged order is gone"
         for key, count in self.sent.items():
             assert count <= 1 + self.given_back[key], f"{key} was sent again without evidence"
@@ -254,9 +272,22 @@ class World:
             assert cash.trading >= 0, "more money is reserved or paid than there is"
             assert holding.available >= 0, "more is reserved or sold than there is"
             mine = [order for order in self.orders() if order.account == account]
+            coming = [order for order in self.orders() if account in self._destinations(order)]
             bought = sum((state.reserved_by(each) for each in mine if is_buy(each.side)), D(0))
             sold = sum((state.reserved_by(each) for each in mine if not is_buy(each.side)), D(0))
+            bought += sum((reserve(each) for each in coming if is_buy(each.side)), D(0))
+            sold += sum((reserve(each) for each in coming if not is_buy(each.side)), D(0))
             assert (-cash.unfilled_buys, holding.unfilled_sells) == (bought, sold)
+
+    def _destinations(self, order: OrderState) -> set[Account]:
+        """Accounts that requests in flight would bring the order to."""
+        return {
+            account
+            for account in ACCOUNTS
+            for each in self.desk.state.requests.get(account, {}).values()
+            if isinstance(body := each.request.body, OrderMove)
+            and (body.prev_account, body.order_id) == (order.account, order.order_id)
+        }
 
     def _check_order(self, order: OrderState) -> None:
         state = self.desk.state
@@ -269,6 +300,8 @@ class World:
         if order.status == "Unknown":
             assert placing and placing[0].status is RequestStatus.UNKNOWN
         if order.is_completed:
+            if order.status == "Filled":  # it may be moved all the same
+                active = [each for each in active if not isinstance(each.request.body, OrderMove)]
             assert not [each for each in active if each.status in OVER_WITH_ITS_ORDER]
 
     def settle(self) -> None:
@@ -321,6 +354,7 @@ ACTIONS: tuple[Callable[[World, int], None], ...] = (
     World.amend,
     World.amend,
     World.cancel,
+    World.move,
     World.release,
     World.hold,
     World.prices,
@@ -355,6 +389,43 @@ def test_every_order_is_known_and_nothing_happens_twice(steps: list[tuple[int, i
     world = World()
     for action, number in steps:
         ACTIONS[action](world, number)
+        world.check()
+    world.settle()
+
+
+MOVING: tuple[Callable[[World, int], None], ...] = (
+    World.place,
+    World.amend,
+    World.cancel,
+    World.move,
+    World.move,
+    World.release,
+    World.arrive,
+    World.arrive,
+    World.lose,
+    World.fill,
+    World.hear,
+    World.hear,
+    World.hear,
+    World.answer,
+    World.come_back,
+    World.crash,
+    World.wait,
+)
+MOVES = st.lists(st.tuples(st.sampled_from(MOVING), st.integers(0, 999)), min_size=1, max_size=120)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 999), MOVES)
+def test_orders_that_go_to_and_fro_are_reserved_for_at_both_ends(
+    first: int, steps: list[tuple[Callable[[World, int], None], int]]
+) -> None:
+    world = World()
+    for action in (World.place, World.arrive, World.hear, World.move):
+        action(world, first)
+        world.check()
+    for action, number in steps:
+        action(world, number)
         world.check()
     world.settle()
 

@@ -35,6 +35,7 @@ from zenithd.oms.model.requests import (
     ClientRequestState,
     ClientRequestUpdate,
     OrderAmend,
+    OrderMove,
     OrderNew,
     RequestStatus,
 )
@@ -142,7 +143,7 @@ def lose_one(turn: Turn, state: ClientRequestState) -> None:
     """Nobody knows what became of a request. It is asked for, never sent again."""
     order = order_of(turn, state)
     request = state.request
-    if order is not None and order.is_completed and not isinstance(request.body, OrderNew):
+    if order is not None and _is_too_late(turn, state, order):
         turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
         return
     turn.move(state, Signal.LOSE, _said(state, ("Submitted",)))
@@ -218,7 +219,7 @@ def _not_received(
 
     At once after the question what became of it; later if the feed gave it back, which it may do again.
     """
-    if order is not None and order.is_completed and not isinstance(state.request.body, OrderNew):
+    if order is not None and _is_too_late(turn, state, order):
         turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
         return
     if state.send_before is not None and turn.now >= state.send_before:
@@ -240,12 +241,16 @@ def expire(turn: Turn, state: ClientRequestState, order: OrderState | None, code
 def _confirmed(turn: Turn, state: ClientRequestState, order: OrderState | None) -> None:
     """Carried out, so the exchange says; the action that shows it may still be on its way.
 
-    Until it comes an amended order counts as amended: what is reserved must not fall back in between.
+    Until it comes an amended order counts as amended, and a moved one as moved: what is reserved must not
+    fall back in between.
     """
     request = state.request
     if order is None or order.is_completed:
         return
-    if isinstance(request.body, OrderAmend) and order.request_id != request.request_id:
+    if isinstance(request.body, OrderMove):
+        if order.account == request.body.prev_account:
+            turn.move_order(replace(order, request_id=request.request_id), request.account)
+    elif isinstance(request.body, OrderAmend) and order.request_id != request.request_id:
         wanted = amended_by(turn, order, request)
         if wanted is not None:
             turn.put_order(wanted, OrderUpdateReason.REPLACE)
@@ -271,7 +276,7 @@ def _follow_order(
     if not isinstance(update, OrderReplaced):
         reason = update.update.reason
         source = update.update.previous_account or said.account
-    known = turn.order(source, said.order_id)
+    known = turn.order(source, said.order_id) or turn.order(said.account, said.order_id)
     order = _overlaid(turn, known, said) if known is not None else said
     if isinstance(update, OrderTraded):
         trade = _charged(turn, known, order, update.trade)
@@ -362,7 +367,8 @@ def _prove(turn: Turn, source: Account, order: OrderState, reason: OrderUpdateRe
     """Requests of which this action is evidence."""
     linked = turn.requests_of(source, order.order_id)
     if order.account != source:
-        linked += turn.requests_of(order.account, order.order_id)
+        there = turn.requests_of(order.account, order.order_id)
+        linked += [each for each in there if each not in linked]
     for state in linked:
         named = state.request.request_id == order.request_id
         is_new = isinstance(state.request.body, OrderNew)
@@ -370,8 +376,16 @@ def _prove(turn: Turn, source: Account, order: OrderState, reason: OrderUpdateRe
             _decide(turn, state, Signal.DENY, order.errors)
         elif named or is_new:
             _decide(turn, state, Signal.CONFIRM, ())
-        elif order.is_completed and state.status is not RequestStatus.SUBMITTED:
+        elif state.status is not RequestStatus.SUBMITTED and _is_too_late(turn, state, order):
             _decide(turn, state, Signal.DENY, ("Order.Status",))
+
+
+def _is_too_late(turn: Turn, state: ClientRequestState, order: OrderState) -> bool:
+    """Whether the order is over for what the request would do: some can be moved all the same."""
+    if not order.is_completed or isinstance(state.request.body, OrderNew):
+        return False
+    allowed = turn.status_of(order)
+    return not (isinstance(state.request.body, OrderMove) and allowed is not None and allowed.can_move)
 
 
 def _decide(turn: Turn, state: ClientRequestState, signal: Signal, errors: tuple[str, ...]) -> None:
