@@ -78,7 +78,7 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     state = take(turn, replace(request, queue=queue), order, wanted)
     if queue is None:
         order = carry_out(turn, state, order)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def find_order(turn: Turn, account: Account, order_id: str, faults: Faults) -> OrderState | None:
@@ -191,6 +191,13 @@ def amended_by(turn: Turn, order: OrderState, request: ClientRequest) -> OrderSt
     if wanted.price is None and estimate.reserve_price is not None:
         values[RESERVE_PRICE] = estimate.reserve_price
     return replace(wanted, values=values, additional_funds=estimate.additional_funds)
+
+
+def wanted_by(turn: Turn, order: OrderState | None, request: ClientRequest) -> OrderState | None:
+    """The order as an amendment in flight would have it; None of another request, or one that is done."""
+    if order is None or not isinstance(request.body, OrderAmend) or order.request_id == request.request_id:
+        return None
+    return amended_by(turn, order, request)
 
 
 def _check_same(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults) -> Symbol | None:

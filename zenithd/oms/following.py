@@ -53,6 +53,7 @@ from zenithd.oms.model.updates import (
 )
 from zenithd.oms.placing import reject_order
 from zenithd.oms.refusals import Result
+from zenithd.oms.reserves import is_buy
 from zenithd.oms.routing import for_feed
 from zenithd.oms.state import check
 from zenithd.oms.turn import Turn, replace
@@ -277,7 +278,7 @@ def _follow_order(
         reason = update.update.reason
         source = update.update.previous_account or said.account
     known = turn.order(source, said.order_id) or turn.order(said.account, said.order_id)
-    order = _overlaid(turn, known, said) if known is not None else said
+    order = _overlaid(turn, known, said) if known is not None else _in_its_currency(turn, said)
     if isinstance(update, OrderTraded):
         trade = _charged(turn, known, order, update.trade)
         order = _with_charges(turn, known, order, update.trade, trade)
@@ -296,7 +297,11 @@ def _follow_order(
 
 
 def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
-    """What the exchange says of an order, over what only the hub knows of it."""
+    """What the exchange says of an order, over what only the hub knows of it.
+
+    An exchange may know only buyers and sellers: a short sale stays one. Another side is for the rules to
+    refuse.
+    """
     request = turn.request(said.account, said.request_id) if said.request_id else None
     if (
         request is not None
@@ -307,6 +312,8 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
     values = {name: value for name, value in said.values.items() if name not in OF_THE_HUB}
     return replace(
         said,
+        side=known.side if is_buy(known.side) is is_buy(said.side) else said.side,
+        currency=said.currency or known.currency,
         external_id=said.external_id or known.external_id,
         request_id=said.request_id or known.request_id,
         ex_destination=said.ex_destination or known.ex_destination,
@@ -322,6 +329,12 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
         executed_additional_funds=said.executed_additional_funds or known.executed_additional_funds,
         remove_after=said.remove_after if said.remove_after is not None else known.remove_after,
     )
+
+
+def _in_its_currency(turn: Turn, said: OrderState) -> OrderState:
+    """An order that only the exchange knew: where it does not say its currency, that of its symbol."""
+    symbol = None if said.currency else turn.reference.symbol(said.exchange, said.code)
+    return said if symbol is None else replace(said, currency=symbol.currency)
 
 
 def _charged(turn: Turn, known: OrderState | None, order: OrderState, trade: OrderTrade) -> OrderTrade:

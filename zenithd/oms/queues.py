@@ -6,7 +6,7 @@ over at once.
 
 from __future__ import annotations
 
-from zenithd.oms.amending import amended, carry_out
+from zenithd.oms.amending import amended, carry_out, wanted_by
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.fields import check_account, check_terms
 from zenithd.oms.following import order_of
@@ -53,6 +53,7 @@ def update_queued(turn: Turn, command: Submit, body: ClientQueueUpdate) -> Outco
     if request.is_validate:
         return turn.accepted(answer_of(request, order))
     own = _take(turn, command, state)
+    wanted = wanted_by(turn, order, state.request) if not refuses else None
     said = replace(update, request_id=state.request.request_id, order_id=None, external_id=None, route=None)
     if refuses:
         order = refuse(turn, state, order, said)
@@ -61,7 +62,7 @@ def update_queued(turn: Turn, command: Submit, body: ClientQueueUpdate) -> Outco
     else:
         order = _release(turn, state, order, said)
     turn.move(own, Signal.CONFIRM)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Outcome:
@@ -87,7 +88,7 @@ def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Out
     if wanted is not None and isinstance(body.body, OrderNew):
         order = turn.put_order(wanted, OrderUpdateReason.REPLACE)
     turn.move(own, Signal.CONFIRM)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def refuse(
