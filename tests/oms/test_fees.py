@@ -51,7 +51,7 @@ def test_a_purchase_reserves_its_fees_and_is_told_them() -> None:
 
 
 def test_an_amendment_is_told_the_estimates_of_the_order_as_it_would_be() -> None:
-    """EstimatedFees and EstimatedValue of the answer (zenith-websocket, OrderResult); again if it is repeated."""
+    """EstimatedFees and EstimatedValue of the answer (OrderResult), also if it is repeated."""
     desk = Desk(fees=TABLE)
     order_id = desk.placed()
     desk.reported(order_id)

@@ -52,6 +52,8 @@ class World:
         self.given_back: Counter[Key] = Counter()
         """How often the feed said of a request that it never arrived."""
         self.sent: Counter[Key] = Counter()
+        self.late: list[FeedAnswer] = []
+        """Answers that are on their way."""
         self._seen = 0
 
     def do(self, command: object) -> object:
@@ -207,16 +209,31 @@ class World:
         """The adapter answers what it was asked: everything that it has said comes first."""
         if not self.is_there or not self.desk.questions:
             return
-        key = key_of(self.desk.questions.pop(number % len(self.desk.questions)).request)
+        question = self.desk.questions.pop(number % len(self.desk.questions))
+        key = key_of(question.request)
         while self.desk.state.positions.get(FEED, 0) < len(self.venue.said):
             self.hear(0)
         if key in self.venue.received or self.venue.under_way(key):
             return
-        active = self.desk.state.request(*key)
-        counts = active is not None and active.status in (RequestStatus.UNKNOWN, RequestStatus.SUBMITTED)
-        self.given_back[key] += counts
         update = ClientRequestUpdate(request_id=key[1], account=key[0], status=RequestStatus.PENDING)
-        self.do(FeedAnswer(FEED, update))
+        self.late.append(FeedAnswer(FEED, update, question.sending))
+        if number % 3:
+            self.answer_late(number)
+
+    def answer_late(self, number: int) -> None:
+        """An answer that was true when it was given comes, whatever has happened since."""
+        if not self.late:
+            return
+        answer = self.late.pop(number % len(self.late))
+        key = answer.update.account, answer.update.request_id
+        active = self.desk.state.request(*key)
+        counts = (
+            active is not None
+            and active.sendings == answer.sending
+            and active.status in (RequestStatus.UNKNOWN, RequestStatus.SUBMITTED)
+        )
+        self.given_back[key] += counts
+        self.do(answer)
 
     def go_away(self, number: int) -> None:
         self.is_there = False
@@ -242,6 +259,7 @@ class World:
             self.venue.line.clear()
         self.desk.restart()
         self.desk.questions.clear()
+        self.late.clear()
         self.is_there = False
         self.desk.do(Restarted())
 
@@ -314,7 +332,7 @@ class World:
             while self.desk.state.positions.get(FEED, 0) < len(self.venue.said):
                 self.hear(0)
             while self.desk.questions:
-                self.answer(0)
+                self.answer(1)
             self.wait(31)
             self.check()
         state = self.desk.state
@@ -373,6 +391,7 @@ ACTIONS: tuple[Callable[[World, int], None], ...] = (
     World.hear_again,
     World.hear_too_early,
     World.answer,
+    World.answer_late,
     World.go_away,
     World.come_back,
     World.crash,
@@ -408,7 +427,9 @@ MOVING: tuple[Callable[[World, int], None], ...] = (
     World.hear,
     World.hear,
     World.answer,
+    World.answer_late,
     World.come_back,
+    World.go_away,
     World.crash,
     World.wait,
 )

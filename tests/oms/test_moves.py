@@ -194,6 +194,22 @@ def test_a_move_of_an_order_that_was_filled_meanwhile_stays_open() -> None:
     assert desk.status("M1", XS2) is COMPLETED
 
 
+def test_a_request_finds_its_order_where_it_went() -> None:
+    """A cancellation is overtaken by a move, and the order ends in its new account."""
+    desk = Desk()
+    order_id = on_market(desk)
+    accepted(ask(desk, order_id))
+    desk.away()
+    accepted(desk.cancel(order_id))
+    desk.online()
+    order = replace(desk.order(order_id), account=XS2, request_id="M1")
+    desk.tell(OrderUpdated(order=order, update=_moved_from(XS1)))
+    desk.reported(order_id, OrderUpdateReason.CANCEL, "Cancelled", account=XS2, is_completed=True)
+    assert desk.status("C1") is RequestStatus.SUBMITTED
+    desk.away()
+    assert desk.status("C1") is REJECTED
+
+
 def test_a_queued_move_reserves_and_is_sent_when_it_is_released() -> None:
     desk = Desk()
     order_id = on_market(desk)

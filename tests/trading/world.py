@@ -58,7 +58,7 @@ from zenithd.oms.model.updates import (
     RequestUpdated,
 )
 from zenithd.oms.reference import Verdict, Vetting, VettingCase
-from zenithd.oms.supplying import Asked
+from zenithd.oms.supplying import Asked, Queried
 from zenithd.plugin.feeds import AdapterFeed
 from zenithd.plugin.journal import JournalUnavailable
 from zenithd.testing.memory_feed import MemoryFeed
@@ -197,6 +197,7 @@ class Exchange:
         self.feed = feed
         self.asked: list[ClientRequest] = []
         self.is_silent = False
+        self.questions: list[Queried] = []
         self._world = world
         self.last = world.state.positions.get(FEED, 0)
 
@@ -207,6 +208,8 @@ class Exchange:
                     self.asked.append(request)
                     if not self.is_silent:
                         await self.carry_out(request)
+                case Queried() as question:
+                    self.questions.append(question)
 
     async def carry_out(self, request: ClientRequest) -> None:
         """Let a request happen."""

@@ -84,7 +84,11 @@ def follow(turn: Turn, command: FeedUpdate) -> Outcome:
 
 
 def hear(turn: Turn, command: FeedAnswer) -> Outcome:
-    """Take what a feed says of a request outside its sequence; nothing if it changes nothing."""
+    """Take what a feed says of a request outside its sequence; nothing if it changes nothing.
+
+    What is said of an earlier sending than the last is too late, unless it is that it was carried out: that a
+    request never arrived, or was refused, may have been true of that sending and be wrong of this one.
+    """
     update = command.update
     state = turn.request(update.account, update.request_id)
     signal = signal_of(update)
@@ -93,6 +97,8 @@ def hear(turn: Turn, command: FeedAnswer) -> Outcome:
     if state.route != command.feed:
         return Refused(Result.INVALID, ("Route",), update.request_id)
     if signal is Signal.NEVER_RECEIVED and state.status is RequestStatus.PENDING:
+        return Accepted()
+    if command.sending not in (None, state.sendings) and signal is not Signal.CONFIRM:
         return Accepted()
     _move(turn, state, signal, update, ("", 0))
     return turn.accepted()
@@ -123,7 +129,8 @@ def change_feed(turn: Turn, command: FeedStatus, waiting: list[tuple[Account, st
         if state.status is RequestStatus.PENDING and not is_held and len(turn.sends) < most:
             submit(turn, state, order)
         elif state.status is RequestStatus.UNKNOWN:
-            turn.sends.append(Inquire(details.feed_id, for_feed(state.request, order), order))
+            asked = for_feed(state.request, order)
+            turn.sends.append(Inquire(details.feed_id, asked, order, state.sendings))
     return turn.accepted()
 
 
@@ -151,24 +158,38 @@ def lose_one(turn: Turn, state: ClientRequestState) -> None:
     if order is not None and isinstance(request.body, OrderNew) and order.status == ORDER_PENDING:
         order = turn.put_order(replace(order, status=ORDER_UNKNOWN), OrderUpdateReason.STATUS)
     if turn.is_online(state.route):
-        turn.sends.append(Inquire(state.route, for_feed(request, order), order))
+        turn.sends.append(Inquire(state.route, for_feed(request, order), order, state.sendings))
 
 
 def submit(turn: Turn, state: ClientRequestState, order: OrderState | None) -> None:
     """Send a pending request that has its route."""
-    turn.move(state, Signal.SUBMIT)
-    turn.sends.append(Send(state.route, for_feed(state.request, order), order))
+    submitted = turn.move(state, Signal.SUBMIT)
+    turn.sends.append(Send(state.route, for_feed(state.request, order), order, submitted.sendings))
 
 
 def order_of(turn: Turn, state: ClientRequestState) -> OrderState | None:
-    """The order that a request concerns; of a move it may still be in the other account."""
+    """The order that a request concerns; of a move it may still be in the other account, and it may have gone
+    to another one meanwhile."""
     if not state.order_id:
         return None
-    order = turn.order(state.request.account, state.order_id)
+    account = state.request.account
+    order = turn.order(account, state.order_id)
     previous = getattr(state.request.body, "prev_account", None)
     if order is None and previous is not None:
-        return turn.order(previous, state.order_id)
+        order = turn.order(previous, state.order_id)
+    if order is None and state.order_id in turn.state.removed.get(account, ()):
+        return _elsewhere(turn, state)
     return order
+
+
+def _elsewhere(turn: Turn, state: ClientRequestState) -> OrderState | None:
+    """The order where it went with the requests that concern it."""
+    key = (state.request.account, state.request.request_id)
+    for account, orders in turn.state.orders.items():
+        order_id = state.order_id
+        if order_id in orders and key in turn.state.requests_of_order.get((account, order_id), ()):
+            return turn.order(account, order_id)
+    return None
 
 
 def _follow_request(turn: Turn, update: RequestUpdated, place: tuple[str, int]) -> Outcome:

@@ -145,7 +145,7 @@ def dispatch(
     )
     if turn.is_online(feed):
         submitted = turn.move(state, Signal.SUBMIT, update)
-        turn.sends.append(Send(feed, for_feed(request, order), order))
+        turn.sends.append(Send(feed, for_feed(request, order), order, submitted.sendings))
         return submitted
     if state.route == feed and send_before is None:
         return state

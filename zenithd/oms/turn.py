@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from zenithd.oms.commands import Accepted, Answer, Inquire, Send
-from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal
+from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal, is_sending
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, OrderStatusDetails
 from zenithd.oms.model.orders import OrderState, OrderUpdate, OrderUpdateReason
@@ -168,6 +168,8 @@ class Turn:
             value = getattr(update, name)
             if value is not None:
                 changes[name] = value
+        if is_sending(state.status, update.status):
+            changes["sendings"] = state.sendings + 1
         if update.errors or update.status is RequestStatus.COMPLETED:
             changes["errors"] = update.errors
         if update.target is not None:

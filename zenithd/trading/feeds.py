@@ -163,13 +163,14 @@ class Feeds:
         hub = self._hubs.get(send.feed)
         if hub is None or not hub.is_online:
             if isinstance(send, Send):  # it went while the request was being kept: nothing was sent
-                self._post(FeedAnswer(send.feed, _update(send.request, RequestStatus.PENDING)))
+                told = _update(send.request, RequestStatus.PENDING)
+                self._post(FeedAnswer(send.feed, told, send.sending))
             return
         if isinstance(send, Send):
             order_id = "" if send.order is None else send.order.order_id
-            self._perform(hub, hub.request(send.request, order_id))
+            self._perform(hub, hub.request(send.request, order_id, send.sending))
         else:
-            self._perform(hub, hub.query(ask_for_request(send.request)))
+            self._perform(hub, hub.query(ask_for_request(send.request, send.sending)))
 
     def begin(self) -> None:
         """The state was made anew: what was taken and is not in it has to be said again."""
@@ -212,9 +213,9 @@ class Feeds:
                 case Submitted(sequence, update):
                     then = partial(self._taken, hub.feed_id, sequence)
                     self._post(FeedUpdate(hub.feed_id, sequence, update), then)
-                case Answered(request, response):
+                case Answered(request, response, sending):
                     told = _update(request, response.status, response.errors)
-                    self._post(FeedAnswer(hub.feed_id, told))
+                    self._post(FeedAnswer(hub.feed_id, told, sending))
                 case QueryAnswered(query, response):
                     question = question_of(query)
                     if question is not None and evidence_of(response) is Evidence.NEVER_RECEIVED:
@@ -223,7 +224,7 @@ class Feeds:
                             account=question.account,
                             status=RequestStatus.PENDING,
                         )
-                        self._post(FeedAnswer(hub.feed_id, told))
+                        self._post(FeedAnswer(hub.feed_id, told, question.sending))
                 case StatusTold(details):
                     self._post(FeedStatus(details))
                 case Complaint(connection, errors, is_fatal):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from zenithd.oms.ledger import replace
+from zenithd.oms.lifecycle import is_sending
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.events import RequestChanged
@@ -98,6 +99,7 @@ def _updated(before: ClientRequestState, change: ClientRequestUpdate, time: int)
         route=before.route if change.route is None else change.route,
         send_before=before.send_before if change.send_before is None else change.send_before,
         is_completed=change.is_completed or change.status in _OVER,
+        sendings=before.sendings + is_sending(before.status, change.status),
     )
 
 
