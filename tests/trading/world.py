@@ -264,6 +264,21 @@ class Exchange:
             OrderTraded(order=order, update=OrderUpdate(reason=OrderUpdateReason.TRADE), trade=trade)
         )
 
+    async def fill_before_it_is_known(self, order_id: str, number: int, quantity: int, price: str) -> None:
+        """Let an order trade for the `number`th time, whether or not the trades before it were heard of."""
+        order = self._world.order(order_id)
+        executed = number * quantity
+        order = replace(
+            order,
+            executed_quantity=D(executed),
+            executed_value=executed * D(price),
+            status="Filled" if executed == order.quantity else "PartialFill",
+            is_completed=executed == order.quantity,
+        )
+        trade = OrderTrade(trade_id=f"T{number}", price=D(price), quantity=D(quantity))
+        update = OrderUpdate(reason=OrderUpdateReason.TRADE)
+        await self.tell(OrderTraded(order=order, update=update, trade=trade))
+
     async def tell(self, update: Any) -> None:
         """Report something; return when it is kept and told."""
         self.last += 1
