@@ -112,6 +112,14 @@ class Oms:
         self._agenda.note(kept.update)
         return events
 
+    def replay(self, kept: Kept) -> None:
+        """Let an update have happened that was applied, and kept, before: the rules are not asked again.
+
+        What they refuse depends on what is remembered, which may have been less then.
+        """
+        self.state.replay(kept)
+        self._agenda.note(kept.update)
+
     def due(self, now: int, most: int = 256) -> list[FallDue]:
         """What has fallen due by now, so many at most of each kind: each to be given to `handle`.
 

@@ -32,7 +32,7 @@ from zenithd.oms.model.events import (
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.model.updates import Kept, decode_updates, encode_updates
 from zenithd.oms.oms import Oms
-from zenithd.oms.state import OmsState
+from zenithd.oms.state import Limits, OmsState
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed, JournalUnavailable, StateTooLarge
 
@@ -65,6 +65,8 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Records after which the state is kept, so that a restart need not replay more."""
     restore_retry_seconds: float = 1.0
     """Between attempts to make the state again while the journal refuses."""
+    limits: Limits = Limits()
+    """How much the state remembers of what is over."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -146,7 +148,7 @@ class OrderDesk:
         self._around = around
         self._now = now
         self._settings = settings or DeskSettings()
-        self._oms = Oms(around)
+        self._oms = Oms(around, OmsState(self._settings.limits))
         self._waiting: deque[_Waiting] = deque()
         self._arrived = trio.Event()
         self._left = trio.Event()
@@ -312,12 +314,14 @@ class OrderDesk:
 
     async def _read(self) -> None:
         kept = await self._feed.kept_state()
-        oms = Oms(self._around) if kept is None else Oms.restore(kept.state, self._around)
+        limits = self._settings.limits
+        state = OmsState(limits) if kept is None else OmsState.restore(kept.state, limits)
+        oms = Oms(self._around, state)
         self._sequence = self._kept_sequence = 0 if kept is None else kept.sequence
         applied = 0
         async for sequence, body in self._feed.read(self._sequence + 1):
             for update in decode_updates(body):
-                oms.apply(update)
+                oms.replay(update)
             self._sequence = sequence
             applied += 1
             if applied % REPLAY_STEP == 0:

@@ -27,6 +27,7 @@ from zenithd.oms.model.requests import RequestStatus
 from zenithd.oms.model.updates import RequestStatusDefined
 from zenithd.oms.reference import Vetting
 from zenithd.oms.rules import OmsRules
+from zenithd.oms.state import Limits
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed
 from zenithd.trading.desk import DeskSettings, OrderDesk
@@ -98,6 +99,7 @@ class TradingService:
             DeskSettings(
                 commands_waiting_max=settings.commands_waiting_max,
                 checkpoint_records=settings.checkpoint_records,
+                limits=limits(settings),
             ),
         )
         self.feeds = Feeds(self.desk, now)
@@ -202,10 +204,27 @@ def rules(settings: OrderSettings) -> OmsRules:
     return OmsRules(
         buffer_seconds=settings.buffer_seconds,
         answer_seconds=settings.answer_seconds,
+        retry_seconds=settings.retry_seconds,
+        queue_id=settings.authorisation_queue,
         queue_seconds=settings.queue_seconds,
         market_order_margin=Decimal(settings.market_order_margin),
         order_value_max=Decimal(settings.order_value_max),
         order_quantity_max=Decimal(settings.order_quantity_max),
+        expiry_days_max=settings.expiry_days_max,
+        together_max=settings.requests_together_max,
+        digits_max=settings.digits_max,
+        text_length_max=settings.text_length_max,
+        properties_max=settings.properties_max,
+    )
+
+
+def limits(settings: OrderSettings) -> Limits:
+    """How much the state remembers of what is over."""
+    return Limits(
+        finished_requests=settings.finished_requests_max,
+        removed_orders=settings.removed_orders_max,
+        transactions=settings.transactions_max,
+        transfers=settings.transfers_max,
     )
 
 

@@ -26,6 +26,7 @@ from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.finished import Finished
 from zenithd.oms.state.held import Held
 from zenithd.oms.state.moves import note_moves, reserve_for_moves
+from zenithd.oms.state.retention import keep_within_limits
 
 MOVES_RESERVE = 2
 """From this version on positions have what moves in flight reserve at their destinations."""
@@ -98,6 +99,7 @@ def restore_into(state: Held, encoded: bytes) -> None:
         state.transactions.setdefault(details.account, {})[details.transaction_id] = transaction
     for account, transfers in checkpoint.transfers:
         state.transfers[account] = {made.details.transaction_id: made for made in transfers}
+    keep_within_limits(state)
     if checkpoint.version < MOVES_RESERVE:
         with localcontext(EXACT):
             reserve_for_moves(Effects(state, state.time))

@@ -30,7 +30,7 @@ from zenithd.oms.reserves import Amendment
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.finished import Finished, request_digest
 from zenithd.oms.state.moves import begin_move, end_move
-from zenithd.oms.state.retention import forget_if_alone, link
+from zenithd.oms.state.retention import forget_finished, forget_if_alone, link
 
 Value = TypeVar("Value")
 
@@ -50,6 +50,7 @@ def requested(effects: Effects, update: Requested) -> None:
         timestamp=effects.time,
         send_before=update.send_before,
     )
+    forget_finished(state, account, request_id)
     state.requests.setdefault(account, {})[request_id] = taken
     state.digests.setdefault(account, {})[request_id] = request_digest(request)
     link(state, account, request_id, order_id)
