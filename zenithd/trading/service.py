@@ -37,8 +37,8 @@ from zenithd.trading.identifiers import RandomIdentifiers
 from zenithd.trading.operators import account_routes
 from zenithd.trading.prices import PriceWatch
 from zenithd.trading.publishing import TradingPublisher
-from zenithd.trading.reference import MarketReference
-from zenithd.trading.seed import EXCHANGE, is_seeded, seed
+from zenithd.trading.reference import MarketReference, order_market
+from zenithd.trading.seed import EXCHANGE, SeededSymbol, is_seeded, seed
 from zenithd.wire.trading.positions import AUTHORITY, PROVIDER, authority_feed, trading_feed
 
 ACCEPTED: Final = "accepted"
@@ -155,7 +155,14 @@ class TradingService:
         exchange = self._markets.find(MarketId(EXCHANGE))
         if exchange is None or not exchange.instruments:
             raise _NotListedYet
-        symbols = sorted(each.instrument.code for each in exchange.instruments.values())
+        symbols = sorted(
+            SeededSymbol(
+                each.instrument.code,
+                order_market(exchange, each, "").last_or_close,
+                each.instrument.currency or exchange.definition.currency or self._settings.currency,
+            )
+            for each in exchange.instruments.values()
+        )
         for command in seed(accounts, symbols):
             outcome = await self.desk.execute(command)
             if isinstance(outcome, Refused):

@@ -94,11 +94,11 @@ async def test_holdings_are_plain_objects(world: World) -> None:
         "Code": "XS01",
         "Account": ACCOUNT,
         "Style": "Market",
-        "Cost": 0,
+        "Cost": 2_000,
         "Currency": "AUD",
         "TotalQuantity": 1_000,
         "TotalAvailable": 970,
-        "AveragePrice": 0,
+        "AveragePrice": 2,
     }
     assert len(await world.result("QueryHoldings", {**MINE, "Exchange": "XSX", "Code": "XS02"})) == 1
     assert await world.result("QueryHoldings", {**MINE, "Exchange": "ASX"}) == []
