@@ -7,7 +7,8 @@ import pytest
 from tests.oms.desk import CENT, FEED, XS1, D, Desk, replace
 from zenithd.oms.model.orders import OrderState, OrderTrade, OrderUpdate, Side
 from zenithd.oms.model.orders import OrderUpdateReason as R
-from zenithd.oms.model.updates import FeedRefused, OrderTraded, OrderUpdated
+from zenithd.oms.model.transforms import SymbolRename
+from zenithd.oms.model.updates import FeedRefused, OrderTraded, OrderUpdated, Transformed
 
 NEW = OrderUpdate(reason=R.NEW)
 
@@ -70,3 +71,31 @@ def _refusal(desk: Desk) -> str:
     update = desk.log[-1][-1].update
     assert isinstance(update, FeedRefused)
     return update.reason
+
+
+def rename(desk: Desk) -> None:
+    transform = SymbolRename(transform_id="t", exchange="XSX", code="XS01", new_code="NEW")
+    desk.tell(Transformed(transform=transform))
+
+
+def test_an_order_keeps_its_code_until_its_symbol_is_renamed() -> None:
+    desk = Desk()
+    order_id = desk.placed()
+    desk.reported(order_id, code="NEW")
+    assert desk.order(order_id).code == "XS01"
+    rename(desk)
+    desk.reported(order_id, code="XS01", status="PartialFill")
+    order = desk.order(order_id)
+    assert (order.code, order.status) == ("NEW", "PartialFill")
+
+
+def test_a_request_that_waits_is_sent_under_the_code_that_its_symbol_has_then() -> None:
+    desk = Desk()
+    resting = desk.placed()
+    desk.reported(resting)
+    desk.away()
+    desk.placed(request_id="P2")
+    desk.cancel(resting)
+    rename(desk)
+    desk.online()
+    assert [send.request.body.code for send in desk.sends[-2:]] == ["NEW", "NEW"]  # type: ignore[union-attr]

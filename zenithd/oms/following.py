@@ -321,7 +321,8 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
     """What the exchange says of an order, over what only the hub knows of it.
 
     An exchange may know only buyers and sellers: a short sale stays one. Another side is for the rules to
-    refuse.
+    refuse. The code of a symbol changes for all its orders and holdings together, by its rename; until then,
+    or where one market is behind another, an order keeps the one that it has.
     """
     request = turn.request(said.account, said.request_id) if said.request_id else None
     if (
@@ -333,6 +334,7 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
     values = {name: value for name, value in said.values.items() if name not in OF_THE_HUB}
     return replace(
         said,
+        code=known.code if known.exchange == said.exchange else said.code,
         side=known.side if is_buy(known.side) is is_buy(said.side) else said.side,
         currency=said.currency or known.currency,
         external_id=said.external_id or known.external_id,

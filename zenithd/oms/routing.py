@@ -153,13 +153,15 @@ def dispatch(
 
 
 def for_feed(request: ClientRequest, order: OrderState | None) -> ClientRequest:
-    """A request as its feed gets it: a new order as it is by now, without the hub's own conditions."""
+    """A request as its feed gets it: a new order as it is by now, without the hub's own conditions, and of a
+    symbol by the code that it has now."""
     if order is None or isinstance(request.body, ClientCashTransfer):
         return request
     body = request.body
     if isinstance(body, OrderNew):
         body = replace(
             body,
+            code=order.code,
             order_type=order.order_type,
             quantity=order.quantity,
             price=order.price,
@@ -174,5 +176,10 @@ def for_feed(request: ClientRequest, order: OrderState | None) -> ClientRequest:
             properties=without_condition(order.properties),
         )
     if isinstance(body, OrderAmend | OrderCancel | OrderMove):
-        body = replace(body, ex_destination=order.ex_destination, prev_request_id=order.request_id)
+        body = replace(
+            body,
+            code=order.code,
+            ex_destination=order.ex_destination,
+            prev_request_id=order.request_id,
+        )
     return replace(request, body=body, properties=without_condition(request.properties))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -32,6 +33,11 @@ class Memory(msgspec.Struct, Generic[Key, Value]):
             self.current = {}
         self.current[key] = value
         self.newest = now
+
+    def values(self) -> Iterator[Value]:
+        """All that is remembered, the older generation first."""
+        yield from self.previous.values()
+        yield from self.current.values()
 
     def get(self, key: Key) -> Value | None:
         """The value; None if it is not, or no longer, remembered."""

@@ -38,12 +38,14 @@ from zenithd.oms.model.requests import (
     OrderMove,
     RequestStatus,
 )
+from zenithd.oms.model.transforms import SymbolRename
 from zenithd.oms.model.updates import (
     ExchangeDefined,
     ExchangeUndefined,
     OrderTraded,
     OrderUpdated,
     RequestUpdated,
+    Transformed,
 )
 from zenithd.oms.streaming import FeedUpdate
 from zenithd_prodigy.model import events as e
@@ -429,7 +431,41 @@ class Reporter:
         market.symbols.pop(event.symbol)
         market.symbols[code] = event.definition
         market.numbers[code] = market.numbers.pop(event.symbol)
+        if code != event.symbol:
+            self._renamed(market, event)
         self._describe()
+
+    def _renamed(self, market: ReportedMarket, event: e.SymbolChanged) -> None:
+        """Orders stay in the market under the new code; holdings and orders of all accounts follow it."""
+        old, new = event.symbol, event.definition.code
+        for reported in (*market.orders.values(), *market.closed.values()):
+            if reported.symbol == old:
+                reported.symbol = new
+                reported.order = msgspec.structs.replace(reported.order, code=new)
+        issuer = event.definition.exchange or market.code
+        if not self._gives_names(market, issuer, old):
+            return
+        rename = SymbolRename(
+            transform_id=f"{self._place}/{len(self._updates)}",
+            exchange=issuer,
+            code=old,
+            new_code=new,
+            text=f"renamed on {market.code}",
+            timestamp=event.time,
+        )
+        self._tell(Transformed(transform=rename))
+
+    def _gives_names(self, market: ReportedMarket, issuer: str, old: str) -> bool:
+        """Whether a symbol of an issuer has another code everywhere when it has one in this market.
+
+        That is so in the issuer's own market; without one, in the last market that has the old code.
+        """
+        if market.code == issuer or self.find_market(issuer) is not None:
+            return market.code == issuer
+        return not any(
+            old in each.symbols and (each.symbols[old].exchange or each.code) == issuer
+            for each in self.told.markets.values()
+        )
 
     def _unlisted(self, number: int, market: ReportedMarket, event: e.SymbolUnlisted) -> None:
         del market.symbols[event.symbol]

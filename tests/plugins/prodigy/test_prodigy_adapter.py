@@ -19,7 +19,8 @@ from zenithd.oms.evidence import Evidence
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import Lifetime, OrderState, OrderType, OrderUpdateReason, Side
 from zenithd.oms.model.requests import ClientCashTransfer, OrderMove, OrderNew, RequestStatus
-from zenithd.oms.model.updates import ExchangeDefined, ExchangeUndefined, OrderUpdated
+from zenithd.oms.model.transforms import SymbolRename
+from zenithd.oms.model.updates import ExchangeDefined, ExchangeUndefined, OrderUpdated, Transformed
 from zenithd.oms.streaming import FeedQuery
 from zenithd.testing.memory_journal import MemoryJournal
 from zenithd.testing.memory_oms import ACCOUNT, MemoryOms, Placed, run_adapter
@@ -333,6 +334,26 @@ async def test_exchanges_are_described_again_when_what_they_list_changes(autojum
         placed = oms.place(new())
         assert (await oms.wait_finished(placed)).status is RequestStatus.COMPLETED
         assert placed.order_id in [context for _, context, _ in exchange.orders(entity="XT")]
+
+
+async def test_a_symbol_is_renamed_for_all_accounts_where_its_issuer_gives_the_names(
+    autojump_clock: MockClock,
+) -> None:
+    """A market that lists another one's symbol under another code renames nothing elsewhere."""
+    async with trading() as (exchange, oms):
+        await exchange.do(c.RenameSymbol(market="XSY", symbol="XS01", new_code="OTHER"), "XSY")
+        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="NEW"))
+
+        def renames() -> list[tuple[str, str, str]]:
+            found = [each.transform for each in oms.taken[FEED] if isinstance(each, Transformed)]
+            assert all(isinstance(each, SymbolRename) for each in found)
+            return [(each.exchange, each.code, each.new_code) for each in found]
+
+        await oms.wait_until(lambda: bool(renames()))
+        assert renames() == [("XSX", "XS01", "NEW")]
+        assert (await oms.wait_finished(oms.place(new()))).status is RequestStatus.REJECTED
+        placed = oms.place(new(code="NEW"))
+        assert (await oms.wait_finished(placed)).status is RequestStatus.COMPLETED
 
 
 # Moves
