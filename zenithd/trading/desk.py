@@ -456,7 +456,8 @@ class OrderDesk:
             seconds = LOOK_SECONDS if due is None or before else (due - self._now()) / NANOSECONDS
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
-            commands = self._oms.due(self._now())
+            due, now = self._oms.next_due(), self._now()
+            commands = self._oms.due(now) if due is not None and due <= now else []
             if commands:
                 done = trio.Event()
                 for command in commands[:-1]:
