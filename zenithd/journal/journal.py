@@ -235,8 +235,8 @@ class Journal(Streams):
         `first_sequence`: the sequence of the first entry where the producer numbers them itself; leading
         entries that are there already are compared, not written again. `now`: nanoseconds since 1970.
 
-        `at_once`: for a producer that gathers by itself, and so need not wait for others: if no commit is under
-        way one begins now, and not at the end of this pass of the loop.
+        `at_once`: for a producer that gathers by itself, and so need not wait for others: if no commit is
+        under way one begins now, and not at the end of this pass of the loop.
 
         Returns `Gap` or `Conflict` only where `first_sequence` is given.
 
