@@ -217,7 +217,7 @@ def _check_quantities(
         faults.invalid("MinimumQuantity")
     elif minimum and not symbol.allows_minimum:
         faults.rejected("MinimumQuantity.Symbol")
-    elif minimum > total or (minimum and hidden):
+    elif minimum and (minimum > total or hidden):
         faults.invalid("MinimumQuantity.Invalid")
 
 

@@ -225,8 +225,8 @@ async def destinations(world: World, *changes: tuple[str, str]) -> None:
 
 
 async def without_feed(world: World) -> Any:
-    await destinations(world, ("XSX::DARK", "Nobody"))
-    return await world.result("PlaceOrder", place(Route={"Algorithm": "Market", "Market": "XSX::DARK"}))
+    await destinations(world, ("XSZ::XSZ", "Nobody"))
+    return await world.result("PlaceOrder", place(Route={"Algorithm": "Market", "Market": "XSZ::XSZ"}))
 
 
 async def symbol_not_there(world: World) -> Any:
