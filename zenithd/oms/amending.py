@@ -7,13 +7,14 @@ amendment, move or cancellation of an order is in flight at a time: whoever come
 
 from __future__ import annotations
 
+from zenithd.oms.abilities import check_changes, check_instructions
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
 from zenithd.oms.fields import check_account, check_distance, check_market, check_terms
 from zenithd.oms.lifecycle import ORDER_HELD, ORDER_QUEUED, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
-from zenithd.oms.model.orders import OrderState, OrderUpdateReason
+from zenithd.oms.model.orders import OrderState, OrderType, OrderUpdateReason
 from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestState,
@@ -47,14 +48,18 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     _check_order(turn, order, body, faults)
     if symbol is None:
         return refused(request, faults)
-    check_terms(turn, request, body, symbol, faults)
     is_here = order.status in WITH_THE_HUB
+    # What came as market order and rests is a limit order by now.
+    rests = body.order_type is order.order_type is OrderType.MARKET_TO_LIMIT and order.price is not None
+    check_terms(turn, request, body, symbol, faults, as_limit=rests and body.price is not None)
+    check_instructions(turn, symbol.exchange, request, faults)
     market = _market_of(turn, order, request, body, symbol, faults)
     if market is None:
         faults.rejected("Internal.Unavailable")
         return refused(request, faults)
     check_distance(body, symbol, market, faults)
     if not is_here:
+        check_changes(turn, order, request, body, faults)
         if not market.can_amend:
             faults.rejected("Status")
         check_market(body, market, faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zenithd.oms.abilities import check_instructions
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
 from zenithd.oms.fields import (
@@ -44,6 +45,7 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     destination = market = None
     if symbol is not None:
         check_terms(turn, request, body, symbol, faults)
+        check_instructions(turn, symbol.exchange, request, faults)
         route = (request.properties.get(ALGORITHM, ""), body.ex_destination)
         destination = _choose(turn, request.account, symbol, body.side, route, faults)
     if symbol is not None and destination is not None:

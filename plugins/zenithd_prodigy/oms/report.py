@@ -470,6 +470,7 @@ class Reporter:
                     )
                     for market in markets
                 ),
+                metadata=codes.ABILITIES,
                 order_statuses=codes.ORDER_STATUSES,
             )
             for code, markets in listing.items()
