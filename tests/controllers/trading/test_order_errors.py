@@ -53,6 +53,7 @@ PLACE: list[tuple[str, str, dict[str, Any]]] = [
     ("Details", INVALID, {"Flags": "PDS"}),
     ("Details", INVALID, {"Flags": [1]}),
     ("Details", INVALID, {"Instructions": "Best"}),
+    ("Details", INVALID, {"Instructions": ["Best Sweep"]}),
     ("Details", INVALID, {"BrokerageSchedule": 7}),
     ("Details", INVALID, {"BrokerageSchedule": "none such"}),
     ("Order", INVALID, {"RequestID": 5}),
