@@ -67,6 +67,13 @@ def test_orders_from_the_click_to_the_exchange_and_over_a_crash(tmp_path: Path) 
             assert second["Result"] == "Success", second
             second = until_order(client, second["Order"]["ID"], "OnMarket")
             assert (second["Exchange"], second["TradingMarket"]) == ("XSX", "XSY::XSY")
+            symbol = {"Market": "XSY", "Code": "XS01"}
+            while second["DepthOrderID"] not in [
+                each["Order"]["ID"]
+                for each in client.ask("Market", "QueryDepthFull", symbol)[0]
+                if each["O"] == "A"
+            ]:
+                pass  # its depth has its own way to the client
             cancelled, _ = client.ask("Trading", "CancelOrder", {**MINE, "OrderID": second["ID"]})
             assert cancelled["Result"] == "Success", cancelled
             until_order(client, second["ID"], "Cancelled")

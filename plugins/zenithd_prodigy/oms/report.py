@@ -46,6 +46,7 @@ from zenithd.oms.model.updates import (
     RequestUpdated,
 )
 from zenithd.oms.streaming import FeedUpdate
+from zenithd.oms.words import DEPTH_ORDER_ID
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model import orders as exchange
 from zenithd_prodigy.model.definitions import SymbolDefinition
@@ -294,7 +295,7 @@ class Reporter:
             expiry_date=_midnight(event),
             ex_destination=market.destination,
             values=_values(event, symbol.quantity_scale),
-            properties={VALIDITY: ALL_OR_NONE} if event.all_or_none else {},
+            properties=_properties(event),
             created=event.time,
             timestamp=event.time,
             status=codes.ON_MARKET,
@@ -565,6 +566,11 @@ def _values(event: e.OrderPlaced, scale: int) -> dict[str, Decimal]:
     if event.minimum:
         values[MINIMUM] = _decimal(event.minimum, scale)
     return values
+
+
+def _properties(event: e.OrderPlaced) -> dict[str, str]:
+    properties = {DEPTH_ORDER_ID: order_id_text(event.order)}
+    return properties | {VALIDITY: ALL_OR_NONE} if event.all_or_none else properties
 
 
 def _midnight(event: e.OrderPlaced) -> int | None:

@@ -156,7 +156,8 @@ async def test_hidden_and_least_quantities_and_all_or_none(autojump_clock: MockC
             await oms.wait_finished(placed)
             order = oms.order(placed)
             assert order is not None
-            assert (order.values, order.properties) == (values, properties)
+            named = {"DepthOrderID": order.external_id}
+            assert (order.values, order.properties) == (values, properties | named)
         iceberg, least, whole = (order for _, order in exchange.keeper().market.model.orders_of("XS"))
         assert (iceberg.visible, iceberg.leaves) == (30, 100)
         assert (least.minimum, whole.all_or_none) == (30, True)
