@@ -39,7 +39,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Tag": "account and exchange are of different environments (the tag in brackets)",
     "TotalValue.Balance": "the account has not enough money",
     "TotalValue.Maximum": "the order is worth more than is allowed",
-    "ExpiryDate": "the expiry date is wrong: it is past, does not go with the validity, or cannot be changed any more",
+    "ExpiryDate": "the expiry date is past, does not go with the validity, or cannot be changed any more",
     "ExpiryDate.Maximum": "the expiry date is too far away",
     "HiddenQuantity": "the hidden quantity is wrong",
     "HiddenQuantity.Symbol": "this symbol takes no hidden quantity",
