@@ -35,6 +35,7 @@ from zenithd.oms.oms import Oms
 from zenithd.oms.state import OmsState
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed, JournalUnavailable, StateTooLarge
+from zenithd.trading.stages import Stages
 
 NANOSECONDS = 1_000_000_000
 RETRY = "Retry"
@@ -94,11 +95,18 @@ class Listener(Protocol):
 class _Waiting:
     """A command that waits, and who is told what came of it."""
 
-    __slots__ = ("command", "error", "outcome", "then")
+    __slots__ = ("command", "error", "outcome", "taken", "then")
 
-    def __init__(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        then: Callable[[Outcome | DeskClosed], None],
+        taken: float | None = None,
+    ) -> None:
         self.command = command
         self.then = then
+        self.taken = taken
+        """When a client's was; None: it is none of a client."""
         self.outcome: Outcome | None = None
         self.error = RETRY
 
@@ -127,6 +135,7 @@ class OrderDesk:
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
         took: told how many seconds a client's command took until it was kept.
+        stages: where the time of clients' requests went.
         unkept: accounts of which the state has what is being kept just now.
     """
 
@@ -141,6 +150,7 @@ class OrderDesk:
         self.deliver: Callable[[Send | Inquire], None] = _lost
         self.settled: Callable[[], None] = _settled
         self.took: Callable[[float], None] = _uncounted
+        self.stages = Stages()
         self.unkept: frozenset[Account] = frozenset()
         self._feed = feed
         self._around = around
@@ -233,7 +243,7 @@ class OrderDesk:
             found.append(outcome)
             done.set()
 
-        self._take_in(command, end)
+        self._take_in(_Waiting(command, end))
         await done.wait()
         outcome = found[0]
         if isinstance(outcome, DeskClosed):
@@ -254,12 +264,12 @@ class OrderDesk:
             self.took(trio.current_time() - began)
             then(outcome)
 
-        self._take_in(command, end)
+        self._take_in(_Waiting(command, end, began))
 
-    def _take_in(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+    def _take_in(self, waiting: _Waiting) -> None:
         if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
             raise DeskClosed(RETRY)
-        self._put(_Waiting(command, then))
+        self._put(waiting)
 
     def post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         """Carry out a command of a feed, in the order in which they are given.
@@ -373,6 +383,7 @@ class OrderDesk:
         bodies: list[bytes] = []
         told: list[Told] = []
         outcomes: list[Outcome] = []
+        began = trio.current_time()
         try:
             for waiting in taken:
                 outcome = self._oms.handle(waiting.command, self._now())
@@ -382,12 +393,14 @@ class OrderDesk:
                     if outcome.kept:
                         told += self._apply(outcome.kept)
                         bodies.append(encode_updates(list(outcome.kept)))
+            decided = trio.current_time()
             if bodies:
                 self.unkept = frozenset(accounts_of(told))
                 self._committing = True
                 self._sequence = await self._feed.append(bodies)
                 self._committing = False
                 self.unkept = frozenset()
+            kept = trio.current_time()
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.outcome = outcome  # an answer is given for what is kept, and for nothing else
             self._tell(told, outcomes)
@@ -395,6 +408,8 @@ class OrderDesk:
             for waiting in taken:
                 waiting.end()
         self.settled()
+        clients = [waiting.taken for waiting in taken if waiting.taken is not None]
+        self.stages.count(clients, began, decided, kept, trio.current_time())
         for reading in self._readings:
             reading.found.append(reading.take())
         self._end_readings()
@@ -441,7 +456,8 @@ class OrderDesk:
             seconds = LOOK_SECONDS if due is None or before else (due - self._now()) / NANOSECONDS
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
-            commands = self._oms.due(self._now())
+            due, now = self._oms.next_due(), self._now()
+            commands = self._oms.due(now) if due is not None and due <= now else []
             if commands:
                 done = trio.Event()
                 for command in commands[:-1]:

@@ -30,6 +30,7 @@ from zenithd.oms.feeds import (
     ToAdapter,
     Unanswered,
 )
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus
 from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
 from zenithd.oms.streaming import FeedEvent, FeedRequest
@@ -98,6 +99,8 @@ class Feeds:
         self._connections = 0
         self._kept: dict[str, int] = {}
         """Sequences that were kept and not acknowledged yet."""
+        self._sent: dict[tuple[str, Account, str], float] = {}
+        """When requests were given to their feeds, by feed, account and id: those that are not answered."""
         desk.deliver = self.deliver
         desk.settled = self._acknowledge
         desk.listeners.append(self)
@@ -167,6 +170,7 @@ class Feeds:
             return
         if isinstance(send, Send):
             order_id = "" if send.order is None else send.order.order_id
+            self._sent[send.feed, send.request.account, send.request.request_id] = trio.current_time()
             self._perform(hub, hub.request(send.request, order_id))
         else:
             self._perform(hub, hub.query(ask_for_request(send.request)))
@@ -213,6 +217,7 @@ class Feeds:
                     then = partial(self._taken, hub.feed_id, sequence)
                     self._post(FeedUpdate(hub.feed_id, sequence, update), then)
                 case Answered(request, response):
+                    self._count_answered(hub.feed_id, request)
                     told = _update(request, response.status, response.errors)
                     self._post(FeedAnswer(hub.feed_id, told))
                 case QueryAnswered(query, response):
@@ -228,8 +233,16 @@ class Feeds:
                     self._post(FeedStatus(details))
                 case Complaint(connection, errors, is_fatal):
                     self._complain(hub, connection, errors, is_fatal=is_fatal)
-                case Unanswered() | Configured():
-                    pass  # the status that is told with it says what follows; a description changes nothing
+                case Unanswered(requests):  # the status that is told with it says what follows
+                    for each in requests:
+                        self._sent.pop((hub.feed_id, each.account, each.request_id), None)
+                case Configured():
+                    pass  # a description changes nothing
+
+    def _count_answered(self, feed_id: str, request: ClientRequest) -> None:
+        sent = self._sent.pop((feed_id, request.account, request.request_id), None)
+        if sent is not None:
+            self._desk.stages.at_exchange(trio.current_time() - sent)
 
     def _post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         self._desk.post(command, then)

@@ -175,6 +175,7 @@ class TradingService:
             answers=self.answers,
             shadows=self._shadows(),
             feeds=self.feeds.readings(),
+            stages=self.desk.stages.seconds,
         )
 
     def _answered(self, topic: str, answer: Answer) -> None:
