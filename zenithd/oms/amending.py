@@ -53,7 +53,7 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     rests = body.order_type is order.order_type is OrderType.MARKET_TO_LIMIT and order.price is not None
     check_terms(turn, request, body, symbol, faults, as_limit=rests and body.price is not None)
     check_instructions(turn, symbol.exchange, request, faults)
-    market = _market_of(turn, order, request, body, symbol, faults)
+    ex_destination, market = _market_of(turn, order, request, body, symbol, faults)
     if market is None:
         faults.rejected("Internal.Unavailable")
         return refused(request, faults)
@@ -69,7 +69,8 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     if wanted is None:
         faults.rejected("OrderType.Status" if body.price is None else "Condition.Stop")
         return refused(request, faults)
-    verdict = vet(turn, command, wanted, order, (symbol, market))
+    bound = replace(wanted, ex_destination=ex_destination)
+    verdict = vet(turn, command, bound, order, (symbol, market))
     short = lack(turn, wanted, turn.state.reserved_by(order))
     if short is not None:
         faults.rejected(short)
@@ -233,15 +234,16 @@ def _check_order(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults
 
 def _market_of(
     turn: Turn, order: OrderState, request: ClientRequest, body: OrderAmend, symbol: Symbol, faults: Faults
-) -> MarketView | None:
-    """Where the order is, or may go after the amendment."""
+) -> tuple[str, MarketView | None]:
+    """Where the order is, or would go after the amendment: the trading market, and what is known of it."""
     if order.status not in WITH_THE_HUB:
         if body.ex_destination not in ("", order.ex_destination) or CONDITION in request.properties:
             faults.rejected("Operation")
-        return turn.reference.market(symbol, order.ex_destination)
+        return order.ex_destination, turn.reference.market(symbol, order.ex_destination)
     algorithm = request.properties.get(ALGORITHM) or order.properties.get(ALGORITHM, "")
     wanted = body.ex_destination or order.ex_destination
     found = find_destinations(turn, order.account, symbol, (algorithm, wanted), faults)
     if not found:
-        return MarketView()  # what is wrong with the route is known already
-    return turn.reference.market(symbol, best_of(turn, symbol, order.side, found).ex_destination)
+        return wanted, MarketView()  # what is wrong with the route is known already
+    best = best_of(turn, symbol, order.side, found).ex_destination
+    return best, turn.reference.market(symbol, best)

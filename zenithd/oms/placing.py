@@ -57,7 +57,8 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     if order is None:
         faults.rejected("OrderType.Status" if body.price is None else "Condition.Stop")
         return refused(request, faults)
-    verdict, short = vet(turn, command, order, None, (symbol, market)), lack(turn, order)
+    bound = replace(order, ex_destination=destination.ex_destination)  # where it would go now
+    verdict, short = vet(turn, command, bound, None, (symbol, market)), lack(turn, order)
     if short is not None:
         faults.rejected(short)
     if verdict.level is Level.FAIL:
