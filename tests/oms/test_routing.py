@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.oms.desk import EXCHANGE, FEED, D, Desk, X, Y, accepted, replace
-from zenithd.oms.commands import Define
+from zenithd.oms.commands import Define, Prices
 from zenithd.oms.model.directory import ExchangeDestination
 from zenithd.oms.model.orders import OrderType, Side
 from zenithd.oms.model.requests import OrderNew
@@ -57,6 +57,16 @@ def test_rules_see_where_an_order_would_go() -> None:
     accepted(desk.amend(order_id, quantity=D(50)))
     assert seen == [Y, Y]
     assert desk.order(order_id).ex_destination == ""  # where it goes is decided when it does
+
+
+def test_an_order_that_is_amended_to_go_where_it_is_best_is_no_longer_bound() -> None:
+    desk = Desk()
+    order_id = desk.placed(properties={"Condition": "StopLoss", "Condition.Stop": "3"})
+    assert desk.order(order_id).ex_destination == X
+    accepted(desk.amend(order_id, properties=BEST))
+    assert desk.order(order_id).ex_destination == ""
+    desk.do(Prices("XSX", "XS01", Y, D(3), None, None))  # any market sets it off now
+    assert len(desk.sends) == 1
 
 
 def with_feeds() -> Desk:

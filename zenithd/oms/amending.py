@@ -28,7 +28,7 @@ from zenithd.oms.proposing import answer_of, lack, priced, refused, vet
 from zenithd.oms.reference import Level, MarketView, Symbol
 from zenithd.oms.refusals import Faults
 from zenithd.oms.reserves import RESERVE_PRICE
-from zenithd.oms.routing import best_of, dispatch, feed_of_order, find_destinations, market_of
+from zenithd.oms.routing import BEST_MARKET, best_of, dispatch, feed_of_order, find_destinations, market_of
 from zenithd.oms.turn import Turn, replace
 from zenithd.oms.words import ALGORITHM, CONDITION, CONDITION_STOP, amended_properties, of_client
 
@@ -130,7 +130,7 @@ def _with_terms(
         price=body.price,
         lifetime=body.lifetime,
         expiry_date=body.expiry_date,
-        ex_destination=body.ex_destination or order.ex_destination,
+        ex_destination=_destination(order, request, body),
         request_id=request.request_id,
         cfi_code=body.cfi_code or order.cfi_code,
         fee_codes=body.fee_codes or order.fee_codes,
@@ -143,6 +143,13 @@ def _with_terms(
     if CONDITION not in request.properties and order.values.get(CONDITION_STOP):
         condition = replace(condition, stop=order.values[CONDITION_STOP])
     return arm(wanted, condition, symbol, market)
+
+
+def _destination(order: OrderState, request: ClientRequest, body: OrderAmend) -> str:
+    """The trading market after an amendment: none any more for an order that is to go where it is best."""
+    if order.status in WITH_THE_HUB and request.properties.get(ALGORITHM) == BEST_MARKET:
+        return ""
+    return body.ex_destination or order.ex_destination
 
 
 def take(turn: Turn, request: ClientRequest, order: OrderState, wanted: OrderState) -> ClientRequestState:
