@@ -49,6 +49,10 @@ class Reloader:
         overrides = {key_text(path): value for path, value in source.overrides.items()}
         try:
             new = load(source.file, overrides)
+            if source.lines and not new.source.lines:
+                # Who saves a file may empty it first: all users would lose their rights in between.
+                remedy = "nothing stands in it: save it again, or restart for the defaults"
+                raise ConfigError(str(source.file), None, "", "settings", remedy)
             difference = diff_live(self._config, new)
             merged = with_live(self._config, new)
             self._apply(merged)
