@@ -429,6 +429,10 @@ class Reporter:
         market.symbols.pop(event.symbol)
         market.symbols[code] = event.definition
         market.numbers[code] = market.numbers.pop(event.symbol)
+        if code != event.symbol:
+            for reported in market.orders.values():
+                if reported.symbol == event.symbol:
+                    reported.symbol = code
         self._describe()
 
     def _unlisted(self, number: int, market: ReportedMarket, event: e.SymbolUnlisted) -> None:
