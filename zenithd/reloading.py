@@ -49,6 +49,7 @@ class Reloader:
         overrides = {key_text(path): value for path, value in source.overrides.items()}
         try:
             new = load(source.file, overrides)
+            _refuse_emptied(self._config, new)
             difference = diff_live(self._config, new)
             merged = with_live(self._config, new)
             self._apply(merged)
@@ -104,3 +105,14 @@ class Reloader:
                 continue
             looks[name] = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
         return looks
+
+
+def _refuse_emptied(before: Config, after: Config) -> None:
+    """Who saves a file may empty it first: all users would lose their rights in between.
+
+    Raises:
+        ConfigError: nothing stands in it any more.
+    """
+    if before.source.lines and not after.source.lines:
+        remedy = "nothing stands in it: save it again, or restart for the defaults"
+        raise ConfigError(str(before.source.file), None, "", "settings", remedy)

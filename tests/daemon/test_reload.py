@@ -187,6 +187,8 @@ def test_an_invalid_file_changes_nothing_and_is_told_in_one_line(unwatched: Relo
         assert [line["event"] for line in unwatched.lines()[before:]][:1] == [NOT_TAKEN_OVER]
     assert len(unwatched.lines(NOT_TAKEN_OVER)) == len(INVALID)
     assert not unwatched.lines(TAKEN_OVER)
+    unwatched.config.write_text("")  # as an editor leaves it for a moment
+    assert "nothing stands in it" in unwatched.after(unwatched.hang_up, NOT_TAKEN_OVER)["error"]
     unwatched.config.unlink()
     unwatched.after(unwatched.hang_up, NOT_TAKEN_OVER)
     unwatched.write(('password = "demo"', 'password = "other"'))

@@ -53,6 +53,8 @@ NOT_OBJECT: tuple[Any, ...] = (5, "x", True, [], [{}], b"x", math.nan)
 NOT_LIST: tuple[Any, ...] = (5, "x", True, {}, [1], [None], [[]], ["x" * 500], ["x"] * 50, math.nan)
 NOT_FLAG: tuple[Any, ...] = (5, "true", [], {}, 0, 1, math.nan)
 NOT_DATE: tuple[Any, ...] = (5, "x", "2026-02-30", True, [], {}, "99999-01-01", math.nan, "0000-00-00")
+NOT_TRADING_MARKET: tuple[Any, ...] = (" ", "::", "XSX]", "XSX+", "XSX XSY", "\u00e9", *NOT_TEXT)
+NOT_MARKET: tuple[Any, ...] = ("XSX::XSX", *NOT_TRADING_MARKET)
 NEVER: tuple[Any, ...] = ("Middle", "bid", *NOT_TEXT)
 
 
@@ -91,7 +93,8 @@ OF_DETAILS = (
     _of_details("BrokerageSchedule", "Details", NOT_TEXT),
     _of_details("Instructions", "Details", NOT_LIST),
     Field(
-        ("Details", "Exchange"), "Exchange", NOT_TEXT, True, ("ASX", "XSY"), ("Exchange", "Symbol", "Order"),
+        ("Details", "Exchange"), "Exchange", NOT_MARKET, True, ("ASX", "XSY"),
+        ("Exchange", "Symbol", "Order"),
     ),
     Field(("Details", "Code"), "Symbol", NOT_TEXT, True, ("NONE", SUSPENDED), ("Symbol", "Order")),
     Field(
@@ -115,7 +118,7 @@ ROUTE = (
     Field(("Route",), "Route", NOT_OBJECT, True),
     Field(("Route", "Algorithm"), "Route", NEVER, True),
     Field(
-        ("Route", "Market"), "Route.Market", NOT_TEXT, True, ("XSX::NONE", "NONE"),
+        ("Route", "Market"), "Route.Market", NOT_TRADING_MARKET, True, ("XSX::NONE", "NONE"),
         ("Route.Market", "Symbol.Authority", "Route", "Symbol"),
     ),
 )  # fmt: skip
@@ -132,7 +135,7 @@ TOPICS: dict[str, tuple[Field, ...]] = {
     ),
     "AuthoriseOrder": (*ASKED, ORDER_ID, Field(("Authorise",), "Operation", NOT_FLAG, True)),
     "RequestQuote": (
-        Field(("Market",), "Route.Market", NOT_TEXT, True, ("NONE",), ("Symbol",)),
+        Field(("Market",), "Route.Market", NOT_MARKET, True, ("NONE",), ("Symbol",)),
         Field(("Code",), "Symbol", NOT_TEXT, True, ("NONE",), ("Symbol",)),
         Field(("Side",), "Side", NEVER),
         Field(("Quantity",), "TotalQuantity", NOT_NUMBER, False, (0, -1), ("TotalQuantity",)),

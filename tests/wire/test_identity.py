@@ -18,6 +18,7 @@ from zenithd.wire.identity import (
     encode_access_token,
     parse_login,
 )
+from zenithd.wire.scopes import TradingOverPlain
 from zenithd.wire.settings import SessionSettings, Transport
 
 
@@ -125,6 +126,19 @@ def test_result_of_a_success_always_has_a_token() -> None:
         "UserID": "u",
         "Scope": [],
     }
+
+
+def test_trading_over_plain_is_taken_away_from_who_is_here() -> None:
+    somebody, access = identity(), Access(user="u", scopes=frozenset({"Zenith/Trading", "Zenith/Market"}))
+    somebody.enter(Login(access=access), None, 0)
+    assert somebody.access is access
+    for policy, scopes in (
+        (TradingOverPlain.NEVER, {"Zenith/Market"}),
+        (TradingOverPlain.ALWAYS, access.scopes),
+    ):
+        somebody.use(SessionSettings(served=frozenset(), trading_over_plain=policy))
+        somebody.change(access)
+        assert somebody.access.scopes == scopes
 
 
 def test_what_is_left_of_the_time() -> None:

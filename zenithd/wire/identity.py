@@ -154,6 +154,10 @@ class Identity:
         self.expires = inf if login.expires_in is None else now + login.expires_in
         self.access = self._granted(login)
 
+    def use(self, settings: SessionSettings) -> None:
+        """Trading on plain sockets is allowed otherwise now; rights follow when `change` is told them."""
+        self._policy = settings.trading_over_plain
+
     def change(self, access: Access) -> None:
         """The rights of the user are others now."""
         if self._login is not None:

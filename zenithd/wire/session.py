@@ -152,8 +152,12 @@ class Session:
         return len(self._requests)
 
     def use(self, settings: SessionSettings) -> None:
-        """Take changed limits and default time-outs over; what was admitted before stays."""
+        """Take changed limits and default time-outs over; what was admitted before stays.
+
+        What the transport lets the user do counts from the next `access_changed` on.
+        """
         self._settings = settings
+        self._identity.use(settings)
         self._requests.use(settings)
         self._subscriptions.use(settings)
         self._timeouts.use(settings)

@@ -182,6 +182,7 @@ async def test_limits(world: World) -> None:
     ]
     assert await world.errors("QueryLimits", {**MINE, "Code": "XS01"}) == ("Market",)
     assert await world.errors("QueryLimits", {**MINE, "Market": "XSX"}) == ("Code",)
+    assert await world.errors("QueryLimits", {**of_symbol, "Market": "no code"}) == ("Market no code",)
     unknown = {**MINE, "Code": "NONE", "Market": "XSX"}
     assert await world.errors("QueryLimits", unknown) == ("Symbol.NotFound NONE.XSX",)
     blind = replace(DEMO, grants=(MarketGrant("XSY", View()),))
@@ -440,6 +441,7 @@ async def test_no_market_takes_requests_for_quotes(world: World) -> None:
     for data, result, error in (
         ({"Code": "XS01"}, "Incomplete", "Route.Market"),
         ({"Market": "XSX"}, "Incomplete", "Symbol"),
+        ({**asked, "Market": "no code"}, "Invalid", "Route.Market"),
         ({**asked, "Side": "Both"}, "Invalid", "Side"),
         ({**asked, "Quantity": 0}, "Invalid", "TotalQuantity"),
         (None, "Incomplete", "Symbol"),

@@ -82,6 +82,27 @@ async def test_an_order_is_placed_and_filled(autojump_clock: MockClock) -> None:
         assert exchange.orders() == []
 
 
+async def test_an_order_outlives_the_code_of_its_symbol(autojump_clock: MockClock) -> None:
+    async with trading() as (exchange, oms):
+        first, second = oms.place(new(Side.BUY, 100, "1.50")), oms.place(new(Side.BUY, 100, "1.40"))
+        await oms.wait_finished(second)
+        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="XS99"))
+        third = oms.place(new(Side.BUY, 100, "1.30", code="XS99"))
+        await oms.wait_finished(third)
+        end = await oms.wait_finished(oms.place(amended(second.order_id, new(), quantity=90, price="1.40")))
+        assert end.status is RequestStatus.COMPLETED, end
+        assert exchange.orders() == [
+            ("XS99", first.order_id, 100),
+            ("XS99", second.order_id, 90),
+            ("XS99", third.order_id, 100),
+        ]
+        for each in (first, second, third):
+            end = await oms.wait_finished(oms.place(cancelled(each.order_id, new())))
+            assert end.status is RequestStatus.COMPLETED
+            await last(oms, each, "Cancelled")
+        assert exchange.orders() == []
+
+
 # Terms
 
 

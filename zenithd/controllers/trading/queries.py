@@ -11,7 +11,7 @@ from zenithd.controllers.interface import Answer
 from zenithd.controllers.trading import records
 from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
 from zenithd.controllers.trading.visible import find_account, seen_by
-from zenithd.domain.identifiers import MarketId
+from zenithd.domain.identifiers import InvalidIdentifier, parse_market
 from zenithd.oms.lifecycle import OWN_STATUSES
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ExchangeDetails, OrderStatusDetails
@@ -218,7 +218,10 @@ class Queries:
     def _trading_limits(self, query: AccountQuery, access: Access) -> Answer:
         if bool(query.code) != bool(query.market):
             return Answer(errors=(errors.MARKET if query.code else errors.CODE,))
-        is_visible = not query.market or access.view(MarketId(query.market)) is not None
+        try:
+            is_visible = not query.market or access.view(parse_market(query.market).id) is not None
+        except InvalidIdentifier:
+            return Answer(errors=(with_suffix(errors.MARKET, query.market),))
         limits = self._limits(query.code, query.market) if is_visible else None
         if limits is None:
             symbol = f"{query.code}.{query.market}"

@@ -101,7 +101,7 @@ def read_details(fields: Fields, flags: tuple[str, ...]) -> Details | None:
     hidden = fields.number("HiddenQuantity", "HiddenQuantity")
     minimum = fields.number("MinimumQuantity", "MinimumQuantity")
     expiry = fields.day("ExpiryDate", "ExpiryDate")
-    exchange = fields.text("Exchange", "Exchange", required=True)
+    exchange = fields.market("Exchange", "Exchange", required=True)
     code = fields.text("Code", "Symbol", required=True)
     price = fields.number("LimitPrice", "LimitPrice")
     lifetime = LIFETIMES.get(validity, Lifetime.DAY)
@@ -182,7 +182,7 @@ def read_route(fields: Fields) -> dict[str, str]:
         fields.faults.invalid("Route.Algorithm")
     route = {ALGORITHM: algorithm}
     if algorithm == "Market":
-        route["Market"] = fields.text("Market", "Route.Market", required=True)
+        route["Market"] = fields.market("Market", "Route.Market", required=True, is_trading_market=True)
     return route
 
 

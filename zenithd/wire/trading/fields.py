@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from zenithd.domain.identifiers import InvalidIdentifier, market_of, parse_market
 from zenithd.oms.refusals import Faults
 from zenithd.wire.dates import InvalidDate, parse_date
 from zenithd.wire.numbers import parse_decimal
@@ -45,6 +46,17 @@ class Fields:
             self.faults.invalid(code)
             return ""
         return value
+
+    def market(self, name: str, code: str, *, required: bool = False, is_trading_market: bool = False) -> str:
+        """The code of a market, or of a trading market, which lies in one; empty if it is absent."""
+        text = self.text(name, code, required=required)
+        try:
+            if text:
+                parse_market(market_of(text) if is_trading_market else text)
+        except InvalidIdentifier:
+            self.faults.invalid(code)
+            return ""
+        return text
 
     def choice(
         self, name: str, choices: Mapping[str, T], code: str, default: T, *, required: bool = False

@@ -145,7 +145,7 @@ def read_quote(data: Any) -> QuoteRequest:
     faults = Faults()
     fields = Fields(data if isinstance(data, dict) else {}, faults)
     read = QuoteRequest(
-        market=fields.text("Market", "Route.Market", required=True),
+        market=fields.market("Market", "Route.Market", required=True),
         code=fields.text("Code", "Symbol", required=True),
     )
     fields.choice("Side", {"Bid": True, "Ask": True}, "Side", False)
