@@ -129,7 +129,7 @@ def test_reference_tells_what_subscribers_see() -> None:
     reference = MarketReference(world.directory.find, world._every_market, "NZD")
     symbol = reference.symbol("XSX", "XS01")
     assert symbol is not None
-    assert (symbol.currency, symbol.lot_size, symbol.trading_markets) == ("AUD", 1, (X, Y))
+    assert (symbol.currency, symbol.lot_size) == ("AUD", 1)
     assert symbol.tick_steps[0].size == D("0.01")
     assert reference.symbol("XSX", "NONE") is None
     assert reference.symbol("ASX", "XS01") is None
@@ -141,6 +141,13 @@ def test_reference_tells_what_subscribers_see() -> None:
     closed = reference.market(symbol, Y)
     assert closed is not None and not closed.can_place and not closed.can_cancel
     assert reference.market(symbol, "ASX::TM") is None
+    # Each market lists its own trading markets alone: a symbol has those of all markets that list it.
+    assert [reference.trades(symbol, each) for each in (X, Y, "XSX::CP", "ASX::TM")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
     assert reference.trading_date("XSX", START) == TODAY
     day = 86_400 * 1_000_000_000
     assert reference.day_end("XSX", date(2026, 11, 20)) == START - START % day + day

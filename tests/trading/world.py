@@ -305,7 +305,7 @@ def market(code: str, trading_market: str, *events: MarketEvent) -> VenueMarket:
                 code=symbol,
                 market=identifier,
                 exchange=None if code == "XSX" else "XSX",
-                trading_markets=(X, Y),
+                trading_markets=(trading_market,),
                 tick_table="T",
             )
             for symbol in ("XS01", "XS02")

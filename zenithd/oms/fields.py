@@ -180,11 +180,22 @@ def find_symbol(turn: Turn, account: Account, terms: Terms, faults: Faults) -> S
     return symbol
 
 
-def check_terms(turn: Turn, request: ClientRequest, terms: Terms, symbol: Symbol, faults: Faults) -> None:
-    """Everything of an order that does not depend on where it goes."""
+def check_terms(
+    turn: Turn,
+    request: ClientRequest,
+    terms: Terms,
+    symbol: Symbol,
+    faults: Faults,
+    *,
+    as_limit: bool = False,
+) -> None:
+    """Everything of an order that does not depend on where it goes.
+
+    `as_limit`: it must have a limit price whatever its type.
+    """
     _check_quantities(turn, request, terms, symbol, faults)
     _check_type(request, terms, symbol, faults)
-    _check_price(turn, terms, symbol, faults)
+    _check_price(turn, terms, symbol, faults, as_limit or terms.order_type is OrderType.LIMIT)
     _check_lifetime(turn, request, terms, symbol, faults)
     if terms.side in SHORT_SALES and not symbol.allows_short_sale:
         faults.rejected("Side")
@@ -239,7 +250,7 @@ def _check_quantities(
         faults.invalid("MinimumQuantity")
     elif minimum and not symbol.allows_minimum:
         faults.rejected("MinimumQuantity.Symbol")
-    elif minimum > total or (minimum and hidden):
+    elif minimum and (minimum > total or hidden):
         faults.invalid("MinimumQuantity.Invalid")
 
 
@@ -265,9 +276,9 @@ def _check_type(request: ClientRequest, terms: Terms, symbol: Symbol, faults: Fa
         faults.rejected("OrderType.Symbol")
 
 
-def _check_price(turn: Turn, terms: Terms, symbol: Symbol, faults: Faults) -> None:
+def _check_price(turn: Turn, terms: Terms, symbol: Symbol, faults: Faults, is_limit: bool) -> None:
     price = terms.price
-    if terms.order_type is not OrderType.LIMIT:
+    if not is_limit:
         if price is not None:
             faults.invalid("LimitPrice.Given")
         return

@@ -47,12 +47,12 @@ def find_destinations(
         found = [
             each
             for each in exchange.destinations
-            if each.is_lit and (not symbol.trading_markets or each.ex_destination in symbol.trading_markets)
+            if each.is_lit and turn.reference.trades(symbol, each.ex_destination)
         ]
         if not found:
             faults.rejected("Route.Symbol")
     elif algorithm == MARKET or (not algorithm and wanted):
-        found = _named(exchange, account, symbol, wanted, faults)
+        found = _named(turn, account, symbol, wanted, faults)
     else:
         if algorithm:
             faults.invalid("Route.Algorithm")
@@ -66,7 +66,7 @@ def find_destinations(
 
 
 def _named(
-    exchange: ExchangeDetails, account: Account, symbol: Symbol, wanted: str, faults: Faults
+    turn: Turn, account: Account, symbol: Symbol, wanted: str, faults: Faults
 ) -> list[ExchangeDestination]:
     if not wanted:
         faults.absent("Route.Market")
@@ -74,14 +74,17 @@ def _named(
     if tag_of(wanted) != tag_of(account.account_id):
         faults.invalid("Route.Tag")
         return []
+    exchange = turn.state.exchanges[symbol.exchange]
     found = [each for each in exchange.destinations if each.ex_destination == wanted]
     if not found:
         faults.rejected("Route.Market")
     elif len({feed_of(exchange, each) for each in found}) > 1:
         faults.rejected("Route.Ambiguous")
-    elif symbol.trading_markets and wanted not in symbol.trading_markets:
+    elif not turn.reference.trades(symbol, wanted):
         faults.rejected("Route.Symbol")
-    return found
+    else:
+        return found
+    return []
 
 
 def best_of(

@@ -48,6 +48,7 @@ from zenithd.oms.model.updates import (
     Transformed,
 )
 from zenithd.oms.streaming import FeedUpdate
+from zenithd.oms.words import DEPTH_ORDER_ID
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model import orders as exchange
 from zenithd_prodigy.model.definitions import SymbolDefinition
@@ -296,7 +297,7 @@ class Reporter:
             expiry_date=_midnight(event),
             ex_destination=market.destination,
             values=_values(event, symbol.quantity_scale),
-            properties={VALIDITY: ALL_OR_NONE} if event.all_or_none else {},
+            properties=_properties(event),
             created=event.time,
             timestamp=event.time,
             status=codes.ON_MARKET,
@@ -506,6 +507,7 @@ class Reporter:
                     )
                     for market in markets
                 ),
+                metadata=codes.ABILITIES,
                 order_statuses=codes.ORDER_STATUSES,
             )
             for code, markets in listing.items()
@@ -600,6 +602,11 @@ def _values(event: e.OrderPlaced, scale: int) -> dict[str, Decimal]:
     if event.minimum:
         values[MINIMUM] = _decimal(event.minimum, scale)
     return values
+
+
+def _properties(event: e.OrderPlaced) -> dict[str, str]:
+    properties = {DEPTH_ORDER_ID: order_id_text(event.order)}
+    return properties | {VALIDITY: ALL_OR_NONE} if event.all_or_none else properties
 
 
 def _midnight(event: e.OrderPlaced) -> int | None:

@@ -630,6 +630,12 @@ async def test_who_loses_a_right_is_told_to_forget(world: World) -> None:
         [{"O": "C", "Account": "XS:0002"}, {"O": "C", "Account": "XS:0003"}]
     ]
     assert opened.taken_away(opened.entitlement) == []
+    accounts = world.open("Accounts", ONLY_FIRST)  # those that stay are not touched
+    assert isinstance(accounts, Opened) and accounts.taken_away is not None
+    assert accounts.taken_away(held.entitlement) == [
+        [{"ID": "XS:0002", "Feed": "Impaired"}, {"ID": "XS:0003", "Feed": "Impaired"}]
+    ]
+    assert accounts.taken_away(accounts.entitlement) == []
     balances = world.open("Balances", ONLY_FIRST)
     assert isinstance(balances, Opened) and balances.taken_away is not None
     ((record, _),) = balances.taken_away(held.entitlement)

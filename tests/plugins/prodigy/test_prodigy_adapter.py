@@ -157,7 +157,8 @@ async def test_hidden_and_least_quantities_and_all_or_none(autojump_clock: MockC
             await oms.wait_finished(placed)
             order = oms.order(placed)
             assert order is not None
-            assert (order.values, order.properties) == (values, properties)
+            named = {"DepthOrderID": order.external_id}
+            assert (order.values, order.properties) == (values, properties | named)
         iceberg, least, whole = (order for _, order in exchange.keeper().market.model.orders_of("XS"))
         assert (iceberg.visible, iceberg.leaves) == (30, 100)
         assert (least.minimum, whole.all_or_none) == (30, True)
@@ -245,9 +246,12 @@ async def test_what_an_exchange_cannot_amend_is_refused(autojump_clock: MockCloc
             (amended(placed.order_id, new(Side.SELL)), ("Side",)),
             (amended(placed.order_id, new(order_type=OrderType.MARKET)), ("OrderType",)),
             (amended(placed.order_id, new(), lifetime=Lifetime.GOOD_TILL_CANCEL), ("Validity",)),
+            (amended(placed.order_id, new(), expiry_date=86_400 * 1_000_000_000), ("ExpiryDate",)),
             (amended(placed.order_id, new()), ("Details",)),
         ):
             assert (await oms.wait_finished(oms.place(body))).errors == errors
+        told = oms.place(new(), properties={"Instructions": "Best"})
+        assert (await oms.wait_finished(told)).errors == ("Details Instructions",)
         least = oms.place(amended(placed.order_id, new()), values={"MinimumQuantity": Decimal(1)})
         assert (await oms.wait_finished(least)).errors == ("MinimumQuantity",)
         await exchange.do(c.SetStatus(market="XSX", status=Status.CLOSED))
