@@ -49,10 +49,7 @@ class Reloader:
         overrides = {key_text(path): value for path, value in source.overrides.items()}
         try:
             new = load(source.file, overrides)
-            if source.lines and not new.source.lines:
-                # Who saves a file may empty it first: all users would lose their rights in between.
-                remedy = "nothing stands in it: save it again, or restart for the defaults"
-                raise ConfigError(str(source.file), None, "", "settings", remedy)
+            _refuse_emptied(self._config, new)
             difference = diff_live(self._config, new)
             merged = with_live(self._config, new)
             self._apply(merged)
@@ -108,3 +105,10 @@ class Reloader:
                 continue
             looks[name] = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
         return looks
+
+
+def _refuse_emptied(before: Config, now: Config) -> None:
+    """Whoever saves a file may empty it first: all users would lose their rights in between."""
+    if before.source.lines and not now.source.lines:
+        remedy = "nothing stands in it: save it again, or restart for the defaults"
+        raise ConfigError(str(now.source.file), None, "", "settings", remedy)

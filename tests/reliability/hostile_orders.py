@@ -93,7 +93,8 @@ OF_DETAILS = (
     _of_details("BrokerageSchedule", "Details", NOT_TEXT),
     _of_details("Instructions", "Details", NOT_LIST),
     Field(
-        ("Details", "Exchange"), "Exchange", NOT_MARKET, True, ("ASX", "XSY"), ("Exchange", "Symbol", "Order"),
+        ("Details", "Exchange"), "Exchange", NOT_MARKET, True, ("ASX", "XSY"),
+        ("Exchange", "Symbol", "Order"),
     ),
     Field(("Details", "Code"), "Symbol", NOT_TEXT, True, ("NONE", SUSPENDED), ("Symbol", "Order")),
     Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -37,3 +38,8 @@ class Memory(msgspec.Struct, Generic[Key, Value]):
         """The value; None if it is not, or no longer, remembered."""
         found = self.current.get(key)
         return self.previous.get(key) if found is None else found
+
+    def values(self) -> Iterator[Value]:
+        """All that is remembered, in no order; what was remembered anew may come twice."""
+        yield from self.current.values()
+        yield from self.previous.values()

@@ -38,12 +38,14 @@ from zenithd.oms.model.requests import (
     OrderMove,
     RequestStatus,
 )
+from zenithd.oms.model.transforms import SymbolRename
 from zenithd.oms.model.updates import (
     ExchangeDefined,
     ExchangeUndefined,
     OrderTraded,
     OrderUpdated,
     RequestUpdated,
+    Transformed,
 )
 from zenithd.oms.streaming import FeedUpdate
 from zenithd_prodigy.model import events as e
@@ -430,10 +432,35 @@ class Reporter:
         market.symbols[code] = event.definition
         market.numbers[code] = market.numbers.pop(event.symbol)
         if code != event.symbol:
-            for reported in market.orders.values():
-                if reported.symbol == event.symbol:
-                    reported.symbol = code
+            self._renamed(market, event)
         self._describe()
+
+    def _renamed(self, market: ReportedMarket, event: e.SymbolChanged) -> None:
+        """Orders have the new code in their market; they are told with it, and what is held has it, once no
+        market lists the exchange's symbol under the old one."""
+        old, new, exchange_code = (
+            event.symbol,
+            event.definition.code,
+            event.definition.exchange or market.code,
+        )
+        for reported in market.orders.values():
+            if reported.symbol == old:
+                reported.symbol = new
+        markets = self.told.markets.values()
+        if any(old in each.symbols and _exchange_of(each, old) == exchange_code for each in markets):
+            return
+        for each in markets:
+            for reported in (*each.orders.values(), *each.closed.values()):
+                if (reported.order.exchange, reported.order.code) == (exchange_code, old):
+                    reported.order = msgspec.structs.replace(reported.order, code=new)
+        rename = SymbolRename(
+            transform_id=f"{self._place}/{len(self._updates)}",
+            exchange=exchange_code,
+            code=old,
+            new_code=new,
+            timestamp=event.time,
+        )
+        self._tell(Transformed(transform=rename))
 
     def _unlisted(self, number: int, market: ReportedMarket, event: e.SymbolUnlisted) -> None:
         del market.symbols[event.symbol]
@@ -554,6 +581,10 @@ _NOTES: Final[dict[type, Callable[[Reporter, Any], None]]] = {
     notes.RequestRefused: Reporter._refused,
     notes.OrderMoveTaken: Reporter._move_taken,
 }
+
+
+def _exchange_of(market: ReportedMarket, code: str) -> str:
+    return market.symbols[code].exchange or market.code
 
 
 def _is_movable(order: OrderState, account: Account) -> bool:

@@ -19,7 +19,8 @@ from zenithd.oms.evidence import Evidence
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import Lifetime, OrderState, OrderType, OrderUpdateReason, Side
 from zenithd.oms.model.requests import ClientCashTransfer, OrderMove, OrderNew, RequestStatus
-from zenithd.oms.model.updates import ExchangeDefined, ExchangeUndefined, OrderUpdated
+from zenithd.oms.model.transforms import SymbolRename
+from zenithd.oms.model.updates import ExchangeDefined, ExchangeUndefined, OrderUpdated, Transformed
 from zenithd.oms.streaming import FeedQuery
 from zenithd.testing.memory_journal import MemoryJournal
 from zenithd.testing.memory_oms import ACCOUNT, MemoryOms, Placed, run_adapter
@@ -100,6 +101,33 @@ async def test_an_order_outlives_the_code_of_its_symbol(autojump_clock: MockCloc
             assert end.status is RequestStatus.COMPLETED
             await last(oms, each, "Cancelled")
         assert exchange.orders() == []
+
+
+async def test_what_is_held_follows_a_symbol_once_no_market_has_its_old_code(
+    autojump_clock: MockClock,
+) -> None:
+    def renames() -> list[Transformed]:
+        return [each for each in oms.taken[FEED] if isinstance(each, Transformed)]
+
+    async with trading() as (exchange, oms):
+        resting = oms.place(new(Side.BUY, 100, "1.50"))
+        await oms.wait_finished(resting)
+        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="XS99"))
+        await oms.wait_finished(oms.place(new(Side.BUY, 100, "1.30", code="XS99")))
+        assert renames() == []
+        await exchange.do(c.RenameSymbol(market="XSY", symbol="XS01", new_code="XS99"), "XSY")
+        await oms.wait_until(lambda: bool(renames()), "the rename")
+        (told,) = renames()
+        assert isinstance(told.transform, SymbolRename)
+        assert (told.transform.exchange, told.transform.code, told.transform.new_code) == (
+            "XSX",
+            "XS01",
+            "XS99",
+        )
+        await oms.wait_finished(oms.place(cancelled(resting.order_id, new(code="XS99"))))
+        order = oms.order(resting)
+        assert order is not None
+        assert (order.code, order.status) == ("XS99", "Cancelled")
 
 
 # Terms
