@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -139,6 +139,8 @@ class OrdersReading(msgspec.Struct, frozen=True, kw_only=True):
     shadows: dict[tuple[str, str], int]
     """Orders that a shadow set would not have passed, by set and level."""
     feeds: tuple[OrderFeedReading, ...]
+    stages: Mapping[str, float]
+    """Seconds that clients' requests spent in each stage, all together."""
 
 
 class OrdersCollector(Collector):
@@ -177,6 +179,14 @@ class OrdersCollector(Collector):
         for labels, value in sorted(reading.shadows.items()):
             shadows.add_metric(labels, value)
         yield shadows
+        stages = CounterMetricFamily(
+            "zenithd_order_stage_seconds",
+            "Where the time of order requests goes: divide by zenithd_order_seconds_count.",
+            labels=["stage"],
+        )
+        for stage, seconds in reading.stages.items():
+            stages.add_metric([stage], seconds)
+        yield stages
         yield from _order_feeds(reading.feeds)
 
 

@@ -223,7 +223,15 @@ def all_metrics() -> Metrics:
     metrics.watch_certificate(lambda: 0)
     metrics.watch_orders(
         lambda: OrdersReading(
-            refusal="", update_id=0, accounts=0, orders=0, requests={}, answers={}, shadows={}, feeds=()
+            refusal="",
+            update_id=0,
+            accounts=0,
+            orders=0,
+            requests={},
+            answers={},
+            shadows={},
+            feeds=(),
+            stages={},
         )
     )
     metrics.watch_journal(

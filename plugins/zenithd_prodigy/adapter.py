@@ -325,6 +325,7 @@ class _Session:
             number,
             order.order_type,
             order.lifetime,
+            order.expiry_date,
             order.side,
             HIDDEN in order.values,
             order.values.get(MINIMUM, Decimal(0)),

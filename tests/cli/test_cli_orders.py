@@ -166,6 +166,13 @@ def test_conditions_and_routes(read: Read) -> None:
     assert (order["Details"]["Validity"], order["Details"]["ExpiryDate"]) == ("UntilCancel", last)
 
 
+def test_a_symbol_of_another_market_is_that_of_its_exchange(read: Read) -> None:
+    order_id = placed(read, "XS:0004 buy 10 XS01.XSY --limit 0.50")
+    order = order_in(read("order list XS:0004"), order_id)
+    assert order["Details"]["Exchange"] == "XSX"
+    assert order["Route"] == {"Algorithm": "Market", "Market": "XSY::XSY"}
+
+
 @pytest.mark.parametrize(
     ("line", "code", "line_of_error"),
     [

@@ -62,6 +62,22 @@ def test_orders_from_the_click_to_the_exchange_and_over_a_crash(tmp_path: Path) 
             statuses, _ = client.ask("Trading", "QueryOrderStatuses", {"Provider": "OMS"})
             completed = {each["Code"] for each in statuses if "Completed" in each["Reason"]}
 
+            # Both markets take orders, so that there is a better one to pick (4.C).
+            second = place(client, "Bid", 0.05, 1, Route={"Algorithm": "Market", "Market": "XSY::XSY"})
+            assert second["Result"] == "Success", second
+            second = until_order(client, second["Order"]["ID"], "OnMarket")
+            assert (second["Exchange"], second["TradingMarket"]) == ("XSX", "XSY::XSY")
+            symbol = {"Market": "XSY", "Code": "XS01"}
+            while second["DepthOrderID"] not in [
+                each["Order"]["ID"]
+                for each in client.ask("Market", "QueryDepthFull", symbol)[0]
+                if each["O"] == "A"
+            ]:
+                pass  # its depth has its own way to the client
+            cancelled, _ = client.ask("Trading", "CancelOrder", {**MINE, "OrderID": second["ID"]})
+            assert cancelled["Result"] == "Success", cancelled
+            until_order(client, second["ID"], "Cancelled")
+
             # It rests, is amended and cancelled.
             resting = place(client, "Bid", 0.05, 100)
             assert resting["Result"] == "Success", resting

@@ -90,6 +90,22 @@ async def test_producers_that_come_together_are_one_commit(
     await with_producers(store, test)
 
 
+async def test_who_gathers_by_himself_waits_for_nobody(store: FaultStore, autojump_clock: MockClock) -> None:
+    async def test(journal: Journal, thread: LoopThread, producers: Producers) -> None:
+        thread.held = True
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):  # one of them comes first, the others meet a commit under way
+                nursery.start_soon(lambda: journal.append("a", entries("x"), now=1, at_once=True))
+            await wait_all_tasks_blocked()
+            thread.step()
+            assert (journal.statistics.commits, journal.head.position) == (1, 1)
+            await wait_all_tasks_blocked()
+            thread.release()
+        assert (journal.statistics.commits, journal.head.position) == (2, 4)
+
+    await with_producers(store, test)
+
+
 @pytest.mark.parametrize(("size", "number"), [(1, 3), (60, 1)])
 async def test_those_beyond_the_bounds_wait_in_their_order(
     store: FaultStore, autojump_clock: MockClock, size: int, number: int

@@ -72,7 +72,7 @@ XS2 = Account(owner_id="XS", account_id="0002")
 FEED = "Prodigy"
 X, Y = "XSX::XSX", "XSY::XSY"
 TICKS = (TickStep(D(0), D(1000), D("0.01")),)
-CENT = Symbol(exchange="XSX", code="XS01", currency="AUD", trading_markets=(X, Y), tick_steps=TICKS)
+CENT = Symbol(exchange="XSX", code="XS01", currency="AUD", tick_steps=TICKS)
 OPEN = MarketView(last=D(2), last_or_close=D(2), best_bid=D("1.99"), best_ask=D("2.01"))
 STATUSES = (
     OrderStatusDetails(
@@ -101,12 +101,16 @@ class Listing:
     def __init__(self) -> None:
         self.symbols: dict[tuple[str, str], Symbol] = {("XSX", "XS01"): CENT}
         self.markets: dict[tuple[str, str], MarketView] = {("XS01", X): OPEN, ("XS01", Y): OPEN}
+        self.untraded: set[tuple[str, str]] = set()
 
     def symbol(self, exchange: str, code: str) -> Symbol | None:
         return self.symbols.get((exchange, code))
 
     def market(self, symbol: Symbol, ex_destination: str) -> MarketView | None:
         return self.markets.get((symbol.code, ex_destination))
+
+    def trades(self, symbol: Symbol, ex_destination: str) -> bool:
+        return (symbol.code, ex_destination) not in self.untraded
 
     def trading_date(self, exchange: str, now: int) -> date:
         return datetime.fromtimestamp(now // NANOSECONDS, UTC).date()

@@ -67,6 +67,17 @@ def market(**changes: Any) -> Arrange:
     return arrange
 
 
+def untraded(*trading_markets: str) -> Arrange:
+    """Trading markets that do not have the symbol: nothing is known of it there."""
+
+    def arrange(desk: Desk) -> None:
+        for each in trading_markets:
+            desk.listing.untraded.add(("XS01", each))
+            del desk.listing.markets["XS01", each]
+
+    return arrange
+
+
 def exchange(*destinations: ExchangeDestination) -> Arrange:
     def arrange(desk: Desk) -> None:
         desk.do(Define(ExchangeDefined(details=replace(EXCHANGE, destinations=destinations))))
@@ -120,8 +131,9 @@ PLACE: list[tuple[str, Result, dict[str, Any], Arrange]] = [
     ("Route.Market", REJECTED, {"ex_destination": "ASX::CP"}, nothing),
     ("Route.Tag", INVALID, {"ex_destination": "XSX::XSX[Demo]"}, nothing),
     ("Route.Ambiguous", REJECTED, {}, exchange(*TWICE)),
-    ("Route.Symbol", REJECTED, {}, symbol(trading_markets=(Y,))),
+    ("Route.Symbol", REJECTED, {}, untraded(X)),
     ("Route.Symbol", REJECTED, {PROPERTIES: {"Algorithm": "BestMarket"}}, exchange(*DARK)),
+    ("Route.Symbol", REJECTED, {PROPERTIES: {"Algorithm": "BestMarket"}}, untraded(X, Y)),
     ("Internal.Path", REJECTED, {}, exchange(*LOST)),
     ("Internal.Unavailable", REJECTED, {}, no_market),
     ("TotalQuantity", INVALID, {"quantity": D(0)}, nothing),
@@ -393,6 +405,14 @@ def test_every_code_that_the_hub_finds_has_its_input() -> None:
     assert found - covered == set()
     of_vetting = {"OrderPrice.TooFarAbove", "OrderValue.Exceed"}
     assert covered - found == of_vetting
+
+
+def test_nothing_else_is_said() -> None:
+    desk = Desk()
+    assert refused(desk.place(quantity=D(-100))).errors == ("VisibleQuantity",)
+    assert refused(moved(XS1)(Desk())).errors == ("Account",)
+    untraded(X)(desk)  # not that nothing is known of a symbol on a market that does not have it
+    assert refused(desk.place()).errors == ("Route.Symbol",)
 
 
 def test_everything_that_is_wrong_is_said_the_weightiest_result_wins() -> None:

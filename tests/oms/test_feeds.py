@@ -514,8 +514,19 @@ def test_evidence_is_asked_for_and_given() -> None:
     assert evidence_of(FeedResponse(type="Request", errors=("Operation",))) is None
     assert evidence_of(FeedResponse(type="Request")) is None
     assert question_of(FeedQuery(type="Other")) is None
-    bad = {**query.parameters, "Timestamp": "-1"}
-    assert question_of(FeedQuery(type="Request", parameters=bad)) is None
+    for name in ("Timestamp", "Sending"):
+        bad = {**query.parameters, name: "-1"}
+        assert question_of(FeedQuery(type="Request", parameters=bad)) is None
+
+
+def test_a_question_and_an_answer_name_the_sending() -> None:
+    question = question_of(ask_for_request(REQUEST, 3))
+    assert question is not None and question.sending == 3
+    talk = online()
+    talk.hub.request(REQUEST, "o9", 3)
+    response = ClientRequestResponse(request_id="r1", account=ACCOUNT)
+    message = FeedRequest(type=FeedRequestType.REQUEST_RESPONSE, request_id=1, request_response=response)
+    assert talk.hub.received(1, message, 9) == [Answered(REQUEST, response, 3)]
 
 
 # Both, over connections that fail

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oms.desk import XS1, D, Desk, accepted, refused, replace
+from tests.oms.desk import XS1, D, Desk, accepted, amendment, refused, replace
 from zenithd.oms.fees import FeeRates, FeeTable
 from zenithd.oms.model.orders import OrderTrade, OrderTradeType, OrderUpdate, Side
 from zenithd.oms.model.orders import OrderUpdateReason as R
+from zenithd.oms.model.requests import (
+    ClientQueue,
+    ClientQueueReplace,
+    ClientQueueUpdate,
+    ClientRequest,
+    ClientRequestUpdate,
+    OrderAmend,
+)
 from zenithd.oms.model.updates import OrderTraded
+from zenithd.oms.reference import Level, Verdict
 
 TABLE = FeeTable(
     {
@@ -39,6 +48,38 @@ def test_a_purchase_reserves_its_fees_and_is_told_them() -> None:
     assert answer is not None
     assert answer.fees == {"Brokerage": D("1.50"), "Tax": D("0.15")} and answer.value == 150
     assert desk.trading() == D(10_000) - D("151.65")
+
+
+def test_an_amendment_is_told_the_estimates_of_the_order_as_it_would_be() -> None:
+    """EstimatedFees and EstimatedValue of the answer (OrderResult), also if it is repeated."""
+    desk = Desk(fees=TABLE)
+    order_id = desk.placed()
+    desk.reported(order_id)
+    request = amendment(desk.order(order_id), quantity=D(300), price=D(2))
+    for _ in range(2):
+        answer = accepted(desk.submit(request)).answer
+        assert answer is not None and answer.order == desk.order(order_id)
+        assert (answer.value, answer.fees) == (600, {"Brokerage": D(6), "Tax": D("0.60")})
+    desk.reported(order_id, R.REPLACE, request_id="A1", quantity=D(300), price=D(2))
+    answer = accepted(desk.submit(request)).answer
+    assert answer is not None and (answer.value, answer.order) == (600, desk.order(order_id))
+
+
+def test_a_queued_amendment_that_is_changed_or_released_is_told_its_own_estimates() -> None:
+    desk = Desk(fees=TABLE)
+    order_id = desk.placed()
+    desk.reported(order_id)
+    desk.verdict = lambda case: Verdict(Level.AUTH, ("OrderValue.Exceed",))
+    accepted(desk.amend(order_id, quantity=D(300)))
+    other = amendment(desk.order(order_id), quantity=D(400)).body
+    assert isinstance(other, OrderAmend)
+    replacing = ClientQueueReplace(request_id="A1", body=other)
+    answer = accepted(desk.submit(ClientRequest(request_id="Q1", account=XS1, body=replacing))).answer
+    assert answer is not None and answer.value == 600
+    update = ClientRequestUpdate(request_id="A1", account=XS1, target=ClientQueue())
+    release = ClientRequest(request_id="Q2", account=XS1, body=ClientQueueUpdate(update=update))
+    answer = accepted(desk.submit(release)).answer
+    assert answer is not None and answer.value == 600
 
 
 def test_fees_count_in_what_an_account_lacks() -> None:

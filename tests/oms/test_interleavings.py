@@ -17,6 +17,7 @@ from tests.oms.desk import FEED, XS1, XS2, D, Desk, X, amendment, new
 from tests.oms.venue import Key, Venue, key_of
 from zenithd.oms.commands import Accepted, FeedAnswer, FeedUpdate, Gap, Prices, Restarted, Submit
 from zenithd.oms.lifecycle import OWN_STATUSES
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.requests import (
     ClientQueue,
@@ -24,11 +25,12 @@ from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestUpdate,
     OrderCancel,
+    OrderMove,
     OrderNew,
     RequestStatus,
 )
 from zenithd.oms.reference import Level, Verdict
-from zenithd.oms.reserves import is_buy
+from zenithd.oms.reserves import is_buy, reserve
 from zenithd.oms.rules import NANOSECONDS
 
 ACCOUNTS = (XS1, XS2)
@@ -50,6 +52,8 @@ class World:
         self.given_back: Counter[Key] = Counter()
         """How often the feed said of a request that it never arrived."""
         self.sent: Counter[Key] = Counter()
+        self.late: list[FeedAnswer] = []
+        """Answers that are on their way."""
         self._seen = 0
 
     def do(self, command: object) -> object:
@@ -129,6 +133,22 @@ class World:
             )
             self.ask(ClientRequest(request_id=f"C{len(self.asked)}", account=order.account, body=body))
 
+    def move(self, number: int) -> None:
+        """To the other account."""
+        order = self.pick(number)
+        if order is not None:
+            body = OrderMove(
+                order_id=order.order_id,
+                prev_account=order.account,
+                code="XS01",
+                exchange="XSX",
+                side=order.side,
+            )
+            other = XS2 if order.account == XS1 else XS1
+            self.desk.verdict = lambda case: Verdict(Level.AUTH if number % 9 == 0 else Level.PASS)
+            self.ask(ClientRequest(request_id=f"M{len(self.asked)}", account=other, body=body))
+            self.desk.verdict = lambda case: Verdict()
+
     def release(self, number: int) -> None:
         """Release a queued order, or refuse it."""
         for order in self.orders():
@@ -189,16 +209,31 @@ class World:
         """The adapter answers what it was asked: everything that it has said comes first."""
         if not self.is_there or not self.desk.questions:
             return
-        key = key_of(self.desk.questions.pop(number % len(self.desk.questions)).request)
+        question = self.desk.questions.pop(number % len(self.desk.questions))
+        key = key_of(question.request)
         while self.desk.state.positions.get(FEED, 0) < len(self.venue.said):
             self.hear(0)
         if key in self.venue.received or self.venue.under_way(key):
             return
-        active = self.desk.state.request(*key)
-        counts = active is not None and active.status in (RequestStatus.UNKNOWN, RequestStatus.SUBMITTED)
-        self.given_back[key] += counts
         update = ClientRequestUpdate(request_id=key[1], account=key[0], status=RequestStatus.PENDING)
-        self.do(FeedAnswer(FEED, update))
+        self.late.append(FeedAnswer(FEED, update, question.sending))
+        if number % 3:
+            self.answer_late(number)
+
+    def answer_late(self, number: int) -> None:
+        """An answer that was true when it was given comes, whatever has happened since."""
+        if not self.late:
+            return
+        answer = self.late.pop(number % len(self.late))
+        key = answer.update.account, answer.update.request_id
+        active = self.desk.state.request(*key)
+        counts = (
+            active is not None
+            and active.sendings == answer.sending
+            and active.status in (RequestStatus.UNKNOWN, RequestStatus.SUBMITTED)
+        )
+        self.given_back[key] += counts
+        self.do(answer)
 
     def go_away(self, number: int) -> None:
         self.is_there = False
@@ -224,6 +259,7 @@ class World:
             self.venue.line.clear()
         self.desk.restart()
         self.desk.questions.clear()
+        self.late.clear()
         self.is_there = False
         self.desk.do(Restarted())
 
@@ -242,7 +278,7 @@ class World:
         for key, order_id in self.ids.items():
             account, request_id = key
             assert state.digest_of(account, request_id) is not None, "an acknowledged request is gone"
-            order = state.order(account, order_id)
+            order = next((each for each in self.orders() if each.order_id == order_id), None)
             assert order is not None or not order_id, "an acknowledged order is gone"
         for key, count in self.sent.items():
             assert count <= 1 + self.given_back[key], f"{key} was sent again without evidence"
@@ -254,9 +290,22 @@ class World:
             assert cash.trading >= 0, "more money is reserved or paid than there is"
             assert holding.available >= 0, "more is reserved or sold than there is"
             mine = [order for order in self.orders() if order.account == account]
+            coming = [order for order in self.orders() if account in self._destinations(order)]
             bought = sum((state.reserved_by(each) for each in mine if is_buy(each.side)), D(0))
             sold = sum((state.reserved_by(each) for each in mine if not is_buy(each.side)), D(0))
+            bought += sum((reserve(each) for each in coming if is_buy(each.side)), D(0))
+            sold += sum((reserve(each) for each in coming if not is_buy(each.side)), D(0))
             assert (-cash.unfilled_buys, holding.unfilled_sells) == (bought, sold)
+
+    def _destinations(self, order: OrderState) -> set[Account]:
+        """Accounts that requests in flight would bring the order to."""
+        return {
+            account
+            for account in ACCOUNTS
+            for each in self.desk.state.requests.get(account, {}).values()
+            if isinstance(body := each.request.body, OrderMove)
+            and (body.prev_account, body.order_id) == (order.account, order.order_id)
+        }
 
     def _check_order(self, order: OrderState) -> None:
         state = self.desk.state
@@ -269,6 +318,8 @@ class World:
         if order.status == "Unknown":
             assert placing and placing[0].status is RequestStatus.UNKNOWN
         if order.is_completed:
+            if order.status == "Filled":  # it may be moved all the same
+                active = [each for each in active if not isinstance(each.request.body, OrderMove)]
             assert not [each for each in active if each.status in OVER_WITH_ITS_ORDER]
 
     def settle(self) -> None:
@@ -281,7 +332,7 @@ class World:
             while self.desk.state.positions.get(FEED, 0) < len(self.venue.said):
                 self.hear(0)
             while self.desk.questions:
-                self.answer(0)
+                self.answer(1)
             self.wait(31)
             self.check()
         state = self.desk.state
@@ -321,6 +372,7 @@ ACTIONS: tuple[Callable[[World, int], None], ...] = (
     World.amend,
     World.amend,
     World.cancel,
+    World.move,
     World.release,
     World.hold,
     World.prices,
@@ -339,6 +391,7 @@ ACTIONS: tuple[Callable[[World, int], None], ...] = (
     World.hear_again,
     World.hear_too_early,
     World.answer,
+    World.answer_late,
     World.go_away,
     World.come_back,
     World.crash,
@@ -355,6 +408,45 @@ def test_every_order_is_known_and_nothing_happens_twice(steps: list[tuple[int, i
     world = World()
     for action, number in steps:
         ACTIONS[action](world, number)
+        world.check()
+    world.settle()
+
+
+MOVING: tuple[Callable[[World, int], None], ...] = (
+    World.place,
+    World.amend,
+    World.cancel,
+    World.move,
+    World.move,
+    World.release,
+    World.arrive,
+    World.arrive,
+    World.lose,
+    World.fill,
+    World.hear,
+    World.hear,
+    World.hear,
+    World.answer,
+    World.answer_late,
+    World.come_back,
+    World.go_away,
+    World.crash,
+    World.wait,
+)
+MOVES = st.lists(st.tuples(st.sampled_from(MOVING), st.integers(0, 999)), min_size=1, max_size=120)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 999), MOVES)
+def test_orders_that_go_to_and_fro_are_reserved_for_at_both_ends(
+    first: int, steps: list[tuple[Callable[[World, int], None], int]]
+) -> None:
+    world = World()
+    for action in (World.place, World.arrive, World.hear, World.move):
+        action(world, first)
+        world.check()
+    for action, number in steps:
+        action(world, number)
         world.check()
     world.settle()
 

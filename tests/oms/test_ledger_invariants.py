@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from tests.reliability.lib_ledger_updates import Drawing
 from tests.reliability.lib_naive_ledger import NaiveLedger
 from zenithd.oms.model import updates as u
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.events import TransactionMade, View, ViewEvent
-from zenithd.oms.model.orders import Side
+from zenithd.oms.model.orders import OrderState, Side
+from zenithd.oms.model.requests import OrderMove
 from zenithd.oms.model.transactions import ClientTransaction, SettlementStatus
 from zenithd.oms.model.transforms import CurrencyRename, SymbolRename
 from zenithd.oms.numbers import EXACT
+from zenithd.oms.reserves import reserve
 from zenithd.oms.state import InvalidUpdate, Limits, OmsState, as_at, check
 
 CHANCE = st.integers(0, 2**32).map(Random)
@@ -78,6 +81,11 @@ def test_reserved_is_what_open_orders_need(random: Random, steps: int) -> None:
                     money[account, order.currency] -= state.reserved_by(order)
                 else:
                     units[account, order.exchange, order.code] += state.reserved_by(order)
+                for destination in _destinations(state, order):
+                    if order.side is Side.BUY:
+                        money[destination, order.currency] -= reserve(order)
+                    else:
+                        units[destination, order.exchange, order.code] += reserve(order)
     held = {key: cash.unfilled_buys for key, cash in _cash(state).items() if cash.unfilled_buys}
     assert held == {key: needed for key, needed in money.items() if needed}
     sales = {key: asset.unfilled_sells for key, asset in _assets(state).items() if asset.unfilled_sells}
@@ -193,6 +201,7 @@ def test_nothing_is_kept_of_what_is_gone(random: Random, steps: int) -> None:
     active = {(account, name) for account, held in state.requests.items() for name in held}
     assert active == {(account, name) for account, held in state.digests.items() for name in held}
     assert {(account, name) for (account, _), found in state.amendments.items() for name in found} <= active
+    assert {request for requests in state.moves.values() for request in requests} <= active
     for (account, order_id), requests in state.requests_of_order.items():
         assert requests
         assert order_id in state.orders.get(account, ()) or set(requests) & active
@@ -202,6 +211,18 @@ def test_nothing_is_kept_of_what_is_gone(random: Random, steps: int) -> None:
         assert set(names) <= set(state.finished[account])
         assert len(names) <= 3
     assert all(len(held) <= 4 for held in state.transactions.values())
+
+
+def _destinations(state: OmsState, order: OrderState) -> set[Account]:
+    """Accounts that requests in flight would bring the order to."""
+    return {
+        request.request.account
+        for requests in state.requests.values()
+        for request in requests.values()
+        if isinstance(body := request.request.body, OrderMove)
+        and (body.prev_account, body.order_id) == (order.account, order.order_id)
+        and request.request.account != order.account
+    }
 
 
 def _cash(state: OmsState) -> dict[Any, Any]:

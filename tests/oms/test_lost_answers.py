@@ -98,6 +98,50 @@ def test_only_the_word_that_it_was_never_received_sends_it_again() -> None:
     assert desk.status("P1") is RequestStatus.COMPLETED
 
 
+@pytest.mark.parametrize("status", [RequestStatus.PENDING, RequestStatus.REJECTED, RequestStatus.SUBMITTED])
+def test_an_answer_about_an_earlier_sending_changes_nothing(status: RequestStatus) -> None:
+    """The feed was asked twice, and the second answer comes after the request was sent again."""
+    desk = Desk()
+    order_id = desk.placed()
+    for _ in range(2):
+        desk.away()
+        desk.online()
+    first, second = desk.questions
+    assert [desk.sends[0].sending, first.sending, second.sending] == [1, 1, 1]
+    desk.do(FeedAnswer(FEED, NEVER_RECEIVED, first.sending))
+    assert [send.sending for send in desk.sends] == [1, 2]
+    records = len(desk.log)
+    late = ClientRequestUpdate(request_id="P1", account=XS1, status=status)
+    accepted(desk.do(FeedAnswer(FEED, late, second.sending)))
+    assert (len(desk.log), desk.status("P1")) == (records, RequestStatus.SUBMITTED)
+    desk.wait(2)
+    assert len(desk.sends) == 2
+    desk.do(FeedAnswer(FEED, NEVER_RECEIVED, desk.sends[1].sending))
+    assert desk.status("P1") is RequestStatus.PENDING, "what is said of this sending counts"
+    assert desk.order(order_id).status == "Pending"
+
+
+def test_that_an_earlier_sending_was_carried_out_counts() -> None:
+    desk = Desk()
+    desk.placed()
+    desk.do(FeedAnswer(FEED, NEVER_RECEIVED, 1))
+    desk.wait(1)
+    done = ClientRequestUpdate(request_id="P1", account=XS1, status=RequestStatus.COMPLETED)
+    desk.do(FeedAnswer(FEED, done, 1))
+    assert desk.status("P1") is RequestStatus.COMPLETED
+
+
+def test_an_acknowledgement_is_no_sending_and_a_restart_forgets_none() -> None:
+    desk = Desk()
+    desk.placed()
+    desk.decided("P1", RequestStatus.SUBMITTED)
+    desk.do(FeedAnswer(FEED, NEVER_RECEIVED, 1))
+    desk.wait(1)
+    assert desk.state.request(XS1, "P1").sendings == 2
+    desk.restart()
+    assert desk.state.request(XS1, "P1").sendings == 2
+
+
 def test_what_was_never_received_is_not_sent_when_its_time_is_over() -> None:
     desk = Desk()
     order_id = desk.placed()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.oms.desk import EXCHANGE, FEED, D, Desk, X, Y, accepted, replace
-from zenithd.oms.commands import Define
+from zenithd.oms.commands import Define, Prices
 from zenithd.oms.model.directory import ExchangeDestination
 from zenithd.oms.model.orders import OrderType, Side
 from zenithd.oms.model.requests import OrderNew
 from zenithd.oms.model.updates import ExchangeDefined
-from zenithd.oms.reference import MarketView
+from zenithd.oms.reference import MarketView, Verdict, VettingCase
 
 BEST = {"Algorithm": "BestMarket"}
 
@@ -40,6 +40,33 @@ def test_the_best_market(side: Side, on_x: MarketView, on_y: MarketView, best: s
     assert desk.order(order_id).ex_destination == best
     [sent] = desk.sends
     assert isinstance(sent.request.body, OrderNew) and sent.request.body.ex_destination == best
+
+
+def test_rules_see_where_an_order_would_go() -> None:
+    desk = Desk()
+    desk.listing.markets = {("XS01", X): view(ask="2.01"), ("XS01", Y): view(ask="2.00")}
+    seen: list[str] = []
+
+    def look(case: VettingCase) -> Verdict:
+        seen.append(case.order.ex_destination)
+        return Verdict()
+
+    desk.verdict = look
+    stop = {"Condition": "StopLoss", "Condition.Stop": "3"}
+    order_id = desk.placed(properties=BEST | stop, ex_destination="")
+    accepted(desk.amend(order_id, quantity=D(50)))
+    assert seen == [Y, Y]
+    assert desk.order(order_id).ex_destination == ""  # where it goes is decided when it does
+
+
+def test_an_order_that_is_amended_to_go_where_it_is_best_is_no_longer_bound() -> None:
+    desk = Desk()
+    order_id = desk.placed(properties={"Condition": "StopLoss", "Condition.Stop": "3"})
+    assert desk.order(order_id).ex_destination == X
+    accepted(desk.amend(order_id, properties=BEST))
+    assert desk.order(order_id).ex_destination == ""
+    desk.do(Prices("XSX", "XS01", Y, D(3), None, None))  # any market sets it off now
+    assert len(desk.sends) == 1
 
 
 def with_feeds() -> Desk:

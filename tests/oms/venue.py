@@ -12,6 +12,7 @@ from zenithd.oms.model.requests import (
     ClientRequestUpdate,
     OrderAmend,
     OrderCancel,
+    OrderMove,
     OrderNew,
     RequestStatus,
 )
@@ -51,6 +52,8 @@ class Venue:
             self._new(send.order, request, how)
         elif isinstance(request.body, OrderAmend):
             self._amend(request, request.body, how)
+        elif isinstance(request.body, OrderMove):
+            self._move(request, request.body, how)
         else:
             assert isinstance(request.body, OrderCancel)
             self._cancel(request, request.body, how)
@@ -125,9 +128,23 @@ class Venue:
         over = replace(order, status="Cancelled", is_completed=True, request_id=request.request_id)
         self._say(over, R.CANCEL)
 
-    def _say(self, order: OrderState, reason: OrderUpdateReason) -> None:
+    def _move(self, request: ClientRequest, body: OrderMove, how: int) -> None:
+        order = self.orders[body.order_id]
+        is_filled = order.status == "Filled"
+        if order.account != body.prev_account or (order.is_completed and not is_filled) or how % 4 == 0:
+            self._decide(request, RequestStatus.REJECTED, "Order.Status")
+            return
+        if how % 3 == 0:
+            self._decide(request, RequestStatus.COMPLETED)
+        moved = replace(order, account=request.account, request_id=request.request_id)
+        self._say(moved, R.REPLACE, body.prev_account)
+
+    def _say(
+        self, order: OrderState, reason: OrderUpdateReason, previous_account: Account | None = None
+    ) -> None:
         self.orders[order.order_id] = order
-        self.said.append(OrderUpdated(order=order, update=OrderUpdate(reason=reason)))
+        update = OrderUpdate(reason=reason, previous_account=previous_account)
+        self.said.append(OrderUpdated(order=order, update=update))
 
     def _decide(self, request: ClientRequest, status: RequestStatus, *errors: str) -> None:
         update = ClientRequestUpdate(

@@ -242,7 +242,7 @@ def _requested(draw: Drawing) -> u.AnyUpdate:
         OrderAmend(**new, order_id=named["order_id"]),
         OrderAmend(**new, order_id=named["order_id"]),
         OrderCancel(**named, quantity=draw.quantity()),
-        OrderMove(**named, prev_account=draw.account()),
+        OrderMove(**named, prev_account=order.account if order and not draw.rarely() else draw.account()),
         ClientCashTransfer(currency=draw.random.choice(CURRENCIES), value=draw.amount()),
     ]
     body = draw.random.choice(bodies)

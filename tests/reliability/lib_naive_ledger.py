@@ -139,6 +139,9 @@ class NaiveLedger:
         for order in self.orders.values():
             if order.side is Side.BUY:
                 parts[order.account, order.currency]["reserved"] += self.reserve(order)
+        for order, account in self._coming():
+            if order.side is Side.BUY:
+                parts[account, order.currency]["reserved"] += self._as_it_is(order)
         return _without_nothing(parts)
 
     def assets(self) -> dict[tuple[Account, str, str], dict[str, Any]]:
@@ -150,6 +153,9 @@ class NaiveLedger:
         for order in self.orders.values():
             if order.side is not Side.BUY:
                 parts[order.account, order.exchange, order.code]["reserved"] += self.reserve(order)
+        for order, account in self._coming():
+            if order.side is not Side.BUY:
+                parts[account, order.exchange, order.code]["reserved"] += self._as_it_is(order)
         found = _without_nothing(parts)
         for key, held in found.items():
             price, currency = self.averages.get(key, (NOTHING, ""))
@@ -161,8 +167,7 @@ class NaiveLedger:
         if order.is_completed:
             return NOTHING
         stand_in = order.values.get("ReservePrice", 0)
-        price = stand_in if order.price is None else order.price
-        cases = [(order.quantity, price, order.additional_funds)]
+        needs = [self._as_it_is(order)]
         for wish in self.wishes.values():
             body = wish.body
             if isinstance(body, OrderAmend) and (wish.account, body.order_id) == (
@@ -171,8 +176,29 @@ class NaiveLedger:
             ):
                 other = stand_in if wish.reserve_price is None else wish.reserve_price
                 price = other if body.price is None else body.price
-                cases.append((body.quantity, price, wish.funds or order.additional_funds))
-        return max(self._need(order, *case) for case in cases)
+                funds = wish.funds or order.additional_funds
+                needs.append(self._need(order, body.quantity, price, funds))
+        return max(needs)
+
+    def _coming(self) -> list[tuple[OrderState, Account]]:
+        """Orders that requests would take to another account, with that account: each once."""
+        wanted = {
+            (wish.body.prev_account, wish.body.order_id, wish.account)
+            for wish in self.wishes.values()
+            if isinstance(wish.body, OrderMove) and wish.account != wish.body.prev_account
+        }
+        return [
+            (self.orders[source, order_id], account)
+            for source, order_id, account in wanted
+            if (source, order_id) in self.orders
+        ]
+
+    def _as_it_is(self, order: OrderState) -> Fraction:
+        """What the order needs if nothing changes it."""
+        if order.is_completed:
+            return NOTHING
+        price = order.values.get("ReservePrice", 0) if order.price is None else order.price
+        return self._need(order, order.quantity, price, order.additional_funds)
 
     def _need(self, order: OrderState, quantity: Any, price: Any, funds: dict[str, Any]) -> Fraction:
         left = max(NOTHING, Fraction(quantity) - Fraction(order.executed_quantity))

@@ -35,7 +35,14 @@ class Unreserved(NaiveLedger):
             self.wishes = wishes
 
 
-@pytest.mark.parametrize("other", [Careless, Unreserved])
+class Unmoved(NaiveLedger):
+    """A ledger that knows of no moves in flight."""
+
+    def _coming(self) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize("other", [Careless, Unreserved, Unmoved])
 def test_a_difference_is_found(
     other: type[NaiveLedger], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

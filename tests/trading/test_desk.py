@@ -236,3 +236,24 @@ async def test_the_desk_closes_with_the_daemon(autojump_clock: Any) -> None:
     assert world.service.desk.refusal == "the daemon ends"
     with pytest.raises(DeskClosed):
         await world.service.desk.read(A1, lambda: 0)
+
+
+async def test_it_is_counted_where_the_time_of_requests_goes(autojump_clock: Any) -> None:
+    journal = Journal()
+    async with World(journal).run() as world, trio.open_nursery() as nursery:
+        asked = Asked(world, nursery)
+        before = dict(world.service.desk.stages.seconds)  # accounts and statuses are no clients' requests
+        assert not any(before.values())
+        gate = journal.hold()
+        await asked.start()
+        await trio.sleep(2)
+        await asked.start(3)  # they wait for the commit of the first
+        await trio.sleep(5)
+        journal.gate = None
+        gate.set()
+        await world.until(lambda: len(asked.results) == 4)
+        await world.until(lambda: len(world.exchange.asked) == 4)
+        spent = world.service.desk.stages.seconds
+        assert spent["keeping"] == pytest.approx(7)
+        assert spent["waiting"] == pytest.approx(3 * 5)
+        assert spent["deciding"] == spent["telling"] == 0  # the clock of the test stands still meanwhile

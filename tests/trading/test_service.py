@@ -15,7 +15,7 @@ from zenithd.domain.identifiers import MarketId, market_of
 from zenithd.oms.commands import Define
 from zenithd.oms.model.updates import ExchangeDefined
 from zenithd.trading.reference import MarketReference
-from zenithd.trading.seed import is_seeded, seed
+from zenithd.trading.seed import SeededSymbol, is_seeded, seed
 
 D = Decimal
 
@@ -47,7 +47,22 @@ async def test_a_crash_while_accounts_are_made(autojump_clock: Any) -> None:
 
 
 def test_the_commands_of_a_seed_are_the_same_each_time() -> None:
-    assert list(seed(2, ["XS01"])) == list(seed(2, ["XS01"]))
+    symbols = [SeededSymbol("XS01", D(2)), SeededSymbol("XS02")]
+    assert list(seed(2, symbols)) == list(seed(2, symbols))
+
+
+async def test_shares_that_are_given_count_as_bought_at_the_last_price(autojump_clock: Any) -> None:
+    """XS01 traded at 2.00; of XS02 there is no price, so that its first purchase makes the average."""
+    journal = Journal()
+    async with World(journal).run() as world:
+        given, unpriced = (world.state.holding(A1, "XSX", code) for code in ("XS01", "XS02"))
+        assert (given.average_price, given.currency) == (2, "AUD")
+        assert (unpriced.average_price, unpriced.currency) == (0, "")
+        order_id = await world.placed(Quantity=1_000)
+        await world.exchange.fill(order_id, 1_000, "1.50")
+        assert world.state.holding(A1, "XSX", "XS01").average_price == D("1.75")
+    async with World(journal).run(with_exchange=False) as again:
+        assert again.state.holding(A1, "XSX", "XS01").average_price == D("1.75"), "it is in the record"
 
 
 async def test_a_standby_takes_over_and_nothing_is_told_twice(autojump_clock: Any) -> None:
@@ -114,7 +129,7 @@ def test_reference_tells_what_subscribers_see() -> None:
     reference = MarketReference(world.directory.find, world._every_market, "NZD")
     symbol = reference.symbol("XSX", "XS01")
     assert symbol is not None
-    assert (symbol.currency, symbol.lot_size, symbol.trading_markets) == ("AUD", 1, (X, Y))
+    assert (symbol.currency, symbol.lot_size) == ("AUD", 1)
     assert symbol.tick_steps[0].size == D("0.01")
     assert reference.symbol("XSX", "NONE") is None
     assert reference.symbol("ASX", "XS01") is None
@@ -126,6 +141,13 @@ def test_reference_tells_what_subscribers_see() -> None:
     closed = reference.market(symbol, Y)
     assert closed is not None and not closed.can_place and not closed.can_cancel
     assert reference.market(symbol, "ASX::TM") is None
+    # Each market lists its own trading markets alone: a symbol has those of all markets that list it.
+    assert [reference.trades(symbol, each) for each in (X, Y, "XSX::CP", "ASX::TM")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
     assert reference.trading_date("XSX", START) == TODAY
     day = 86_400 * 1_000_000_000
     assert reference.day_end("XSX", date(2026, 11, 20)) == START - START % day + day

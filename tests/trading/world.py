@@ -58,7 +58,7 @@ from zenithd.oms.model.updates import (
     RequestUpdated,
 )
 from zenithd.oms.reference import Verdict, Vetting, VettingCase
-from zenithd.oms.supplying import Asked
+from zenithd.oms.supplying import Asked, Queried
 from zenithd.plugin.feeds import AdapterFeed
 from zenithd.plugin.journal import JournalUnavailable
 from zenithd.testing.memory_feed import MemoryFeed
@@ -197,6 +197,7 @@ class Exchange:
         self.feed = feed
         self.asked: list[ClientRequest] = []
         self.is_silent = False
+        self.questions: list[Queried] = []
         self._world = world
         self.last = world.state.positions.get(FEED, 0)
 
@@ -207,6 +208,8 @@ class Exchange:
                     self.asked.append(request)
                     if not self.is_silent:
                         await self.carry_out(request)
+                case Queried() as question:
+                    self.questions.append(question)
 
     async def carry_out(self, request: ClientRequest) -> None:
         """Let a request happen."""
@@ -261,6 +264,21 @@ class Exchange:
             OrderTraded(order=order, update=OrderUpdate(reason=OrderUpdateReason.TRADE), trade=trade)
         )
 
+    async def fill_before_it_is_known(self, order_id: str, number: int, quantity: int, price: str) -> None:
+        """Let an order trade for the `number`th time, whether or not the trades before it were heard of."""
+        order = self._world.order(order_id)
+        executed = number * quantity
+        order = replace(
+            order,
+            executed_quantity=D(executed),
+            executed_value=executed * D(price),
+            status="Filled" if executed == order.quantity else "PartialFill",
+            is_completed=executed == order.quantity,
+        )
+        trade = OrderTrade(trade_id=f"T{number}", price=D(price), quantity=D(quantity))
+        update = OrderUpdate(reason=OrderUpdateReason.TRADE)
+        await self.tell(OrderTraded(order=order, update=update, trade=trade))
+
     async def tell(self, update: Any) -> None:
         """Report something; return when it is kept and told."""
         self.last += 1
@@ -287,7 +305,7 @@ def market(code: str, trading_market: str, *events: MarketEvent) -> VenueMarket:
                 code=symbol,
                 market=identifier,
                 exchange=None if code == "XSX" else "XSX",
-                trading_markets=(X, Y),
+                trading_markets=(trading_market,),
                 tick_table="T",
             )
             for symbol in ("XS01", "XS02")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.vetting.lib_facts import FACTS, STOCK, holds
 from zenithd.vetting import InvalidRules, Level, Source, load

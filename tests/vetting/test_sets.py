@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from types import FunctionType
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.vetting.lib_facts import FACTS, STOCK, details, facts, rules
 from zenithd.vetting import (

@@ -48,6 +48,7 @@ demonstration_accounts = 10
 connections_max = 100000
 connections_per_address_max = 100000
 logins_per_minute = 1000000
+pages_per_second = 1000.0
 [logging]
 level = "error"
 [plugins.prodigy]
@@ -66,6 +67,9 @@ SHARES = (0.45, 0.55, 0.95)
 rest: a marketable order."""
 RESTING_SECONDS = 1.0
 """After its answer an order is left alone for so long."""
+KEPT_UP = 0.98
+"""Of the requests that were to be sent a second, answered a second."""
+REQUESTS, SOCKET, EXCHANGE = "requests", "socket", "exchange"
 READY_SECONDS_MAX = 60.0
 ANSWERS_SECONDS_MAX = 60.0
 
@@ -98,6 +102,9 @@ class OrderRow(msgspec.Struct, kw_only=True):
     """Of the daemon for each request, beyond what it uses without any."""
     market_p99_us: float | None
     """Of trades, from the exchange's time of the trade to a subscriber; None: there were too few."""
+    stages_us: dict[str, float]
+    """Where the time of a request goes, mean: `socket` is what the others leave of the way from the intended
+    time of sending to the answer; `exchange` comes after the answer."""
 
 
 class OrderReport(msgspec.Struct):
@@ -105,6 +112,8 @@ class OrderReport(msgspec.Struct):
 
     machine: Machine
     runs: list[OrderRow]
+    sustained_per_s: int
+    """The highest of the rates that was kept up with."""
 
 
 def order_rows(effort: OrderEffort, say: Callable[[str], None]) -> Iterator[OrderRow]:
@@ -122,6 +131,13 @@ def order_rows(effort: OrderEffort, say: Callable[[str], None]) -> Iterator[Orde
         yield _median(found)
 
 
+def sustained(rows: Sequence[OrderRow]) -> int:
+    """The highest rate that was kept up with; 0: none."""
+    return max(
+        (row.orders_per_s for row in rows if row.achieved_per_s >= KEPT_UP * row.orders_per_s), default=0
+    )
+
+
 def _median(rows: Sequence[OrderRow]) -> OrderRow:
     def middle(name: str) -> float:
         return float(statistics.median(getattr(row, name) for row in rows))
@@ -135,6 +151,9 @@ def _median(rows: Sequence[OrderRow]) -> OrderRow:
         refused=int(middle("refused")),
         cpu_us=middle("cpu_us"),
         market_p99_us=statistics.median(market) if market else None,
+        stages_us={
+            stage: statistics.median(row.stages_us[stage] for row in rows) for stage in rows[0].stages_us
+        },
     )
 
 
@@ -191,7 +210,7 @@ class OrderDaemon:
     def measure(self, rate: int, seconds: float) -> OrderRow:
         """Send requests at a rate for some time."""
         idle = self._cpu_share(2.0)
-        before, began = self._cpu_seconds(), time.monotonic()
+        before, began, spent = self._cpu_seconds(), time.monotonic(), self._stages()
         load = trio.run(_run_load, self.port, self.token, rate, seconds)
         elapsed = time.monotonic() - began
         used = self._cpu_seconds() - before - idle * elapsed
@@ -207,7 +226,19 @@ class OrderDaemon:
             refused=answered - load.results.get("Success", 0),
             cpu_us=used / answered * 1e6 if answered else 0.0,
             market_p99_us=_percentile(ages, 0.99) * 1e6 if len(ages) >= 50 else None,
+            stages_us=_stages_of(latencies, spent, self._stages()),
         )
+
+    def _stages(self) -> dict[str, float]:
+        """Seconds by stage since the start, and as REQUESTS how many requests they are of."""
+        found = {}
+        for line in httpx2.get(f"http://127.0.0.1:{self.port}/metrics").text.splitlines():
+            name, _, value = line.rpartition(" ")
+            if name.startswith("zenithd_order_stage_seconds_total{"):
+                found[name.split('"')[1]] = float(value)
+            elif name == "zenithd_order_seconds_count":
+                found[REQUESTS] = float(value)
+        return found
 
     def _cpu_share(self, seconds: float) -> float:
         before = self._cpu_seconds()
@@ -217,6 +248,17 @@ class OrderDaemon:
     def _cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stages_of(
+    latencies: Sequence[float], before: dict[str, float], after: dict[str, float]
+) -> dict[str, float]:
+    number = after[REQUESTS] - before[REQUESTS]
+    if not number:
+        return {}
+    mean = {stage: (after[stage] - before[stage]) / number * 1e6 for stage in after if stage != REQUESTS}
+    inside = sum(spent for stage, spent in mean.items() if stage != EXCHANGE)
+    return {SOCKET: statistics.fmean(latencies) * 1e6 - inside, **mean}
 
 
 class _Load(NamedTuple):
@@ -356,4 +398,20 @@ def cells(row: OrderRow) -> list[str]:
         f"{row.refused:,}",
         f"{row.cpu_us:,.0f}",
         market,
+    ]
+
+
+STAGE_COLUMNS = ("orders/s", "stage", "mean ms", "")
+
+
+def stage_cells(row: OrderRow) -> list[list[str]]:
+    """Where the time of the requests of a row went, in the order of STAGE_COLUMNS."""
+    return [
+        [
+            f"{row.orders_per_s:,}",
+            stage,
+            f"{spent / 1000:.2f}",
+            "after the answer" if stage == EXCHANGE else "",
+        ]
+        for stage, spent in row.stages_us.items()
     ]

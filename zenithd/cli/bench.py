@@ -122,9 +122,12 @@ def orders(quick: QuickOption = False, json: JsonFileOption = None) -> None:
     with _operator_faults():
         rows = list(order_bench.order_rows(order_bench.QUICK if quick else order_bench.FULL, _say))
     if json is not None:
-        report = order_bench.OrderReport(this_machine(), rows)
+        report = order_bench.OrderReport(this_machine(), rows, order_bench.sustained(rows))
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     print_table(order_bench.COLUMNS, map(order_bench.cells, rows), "nothing was measured")
+    stages = [cells for row in rows for cells in order_bench.stage_cells(row)]
+    print_table(order_bench.STAGE_COLUMNS, stages, "nothing was measured")
+    typer.echo(f"kept up with: {order_bench.sustained(rows):,} a second")
 
 
 PlotOption = Annotated[

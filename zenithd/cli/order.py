@@ -156,9 +156,10 @@ async def place(
     """Place an order; it is safe with the daemon once its id is printed."""
     if order_type is None and limit is None:
         raise OperatorFault("say at what price: --limit PRICE, or --type Market")
-    code, exchange = _symbol_of(symbol)
+    code, market = _symbol_of(symbol)
+    listed = await pad.symbol(code, market)
     details: dict[str, Any] = {
-        "Exchange": exchange,
+        "Exchange": listed.get("Exchange") or market,
         "Code": code,
         "Side": "Bid" if side is SideWord.BUY else "Ask",
         "Style": "Market",
@@ -174,7 +175,7 @@ async def place(
     data = {
         "Account": account,
         "Details": details,
-        "Route": _route(route or f"{exchange}::{exchange}"),
+        "Route": _route(route or next(iter(listed.get("TradingMarkets") or ()), f"{market}::{market}")),
         **_condition(stop, trail, trail_limit, reference),
     }
     await pad.request("PlaceOrder", data)
@@ -267,12 +268,12 @@ async def list_orders(
 
 
 def _symbol_of(symbol: str) -> tuple[str, str]:
-    """Code and exchange of a symbol; raises OperatorFault for what is none."""
+    """Code and market of a symbol; raises OperatorFault for what is none."""
     try:
-        code, exchange = split_instrument(parse_instrument(symbol))
+        code, market = split_instrument(parse_instrument(symbol))
     except InvalidIdentifier as error:
         raise OperatorFault(f"{error}; write a symbol as CODE.MARKET, such as XS01.XSX") from None
-    return code, exchange
+    return code, market
 
 
 def _quantities(total: str, hidden: str | None) -> dict[str, str]:

@@ -99,6 +99,10 @@ class Lost(Exception):
     """The connection ended before an answer came; says why."""
 
 
+class NotTold(OperatorFault):
+    """The daemon refuses to answer a question."""
+
+
 class OrderPad:
     """A client for one command: it connects when there is something to ask.
 
@@ -129,10 +133,19 @@ class OrderPad:
         Raises:
             OperatorFault: nobody answers, or the daemon refuses to.
         """
+        return await self._ask_safely("Trading", topic, data)
+
+    async def symbol(self, code: str, market: str) -> Mapping[str, Any]:
+        """The symbol as the market lists it; empty if it does not: whoever judges the order says why.
+
+        Raises:
+            OperatorFault: nobody answers.
+        """
         try:
-            return await self._ask(topic, data)
-        except Lost as lost:
-            raise OperatorFault(f"{self._place.url}: {lost}") from None
+            found = await self._ask_safely("Market", "QuerySecurity", {"Code": code, "Market": market})
+        except NotTold:
+            return {}
+        return dict(found)
 
     async def request(self, topic: str, data: Mapping[str, Any]) -> None:
         """Make a request about an order, and say what came of it.
@@ -146,7 +159,7 @@ class OrderPad:
             await self._calculate(topic, data)
             return
         try:
-            result = await self._ask(topic, data)
+            result = await self._ask("Trading", topic, data)
         except Lost as lost:
             raise OperatorFault(
                 f"{self._place.url}: {lost}; it may have been done: repeat the command with --request-id"
@@ -191,10 +204,16 @@ class OrderPad:
 
     # The connection
 
-    async def _ask(self, topic: str, data: Any) -> Any:
+    async def _ask_safely(self, controller: str, topic: str, data: Any) -> Any:
+        try:
+            return await self._ask(controller, topic, data)
+        except Lost as lost:
+            raise OperatorFault(f"{self._place.url}: {lost}") from None
+
+    async def _ask(self, controller: str, topic: str, data: Any) -> Any:
         connection = await self._connected()
         self._number += 1
-        container: Container = {"Controller": "Trading", "Topic": topic, "TransactionID": self._number}
+        container: Container = {"Controller": controller, "Topic": topic, "TransactionID": self._number}
         if data is not None:
             container["Data"] = data
         try:
@@ -214,7 +233,7 @@ class OrderPad:
             if container.get("Action") == "Error":
                 errors.append(str(container.get("Data")))
             elif errors:
-                raise OperatorFault(f"the daemon refuses {topic}: {', '.join(map(explain, errors))}")
+                raise NotTold(f"the daemon refuses {topic}: {', '.join(map(explain, errors))}")
             else:
                 return container.get("Data")
 

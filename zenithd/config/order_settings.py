@@ -6,6 +6,11 @@ from typing import Annotated
 
 from zenithd.config.about import Section, about
 
+STATE = (
+    "With another value the same journal makes another state, and another digest of it, but never other"
+    " balances, holdings or open orders: compare digests of daemons with the same values only."
+)
+
 
 class FeeSettings(Section, frozen=True):
     """What an order costs beside its price: decimals are written as text, so that no cent is lost."""
@@ -63,6 +68,18 @@ class OrderSettings(Section, frozen=True):
             le=86_400,
         ),
     ] = 30.0
+    retry_seconds: Annotated[
+        float,
+        about(
+            "Time after which a request that its feed gave back unsent is sent again.",
+            ge=0.1,
+            le=3_600,
+        ),
+    ] = 1.0
+    authorisation_queue: Annotated[
+        str,
+        about("Name of the queue in which orders wait that vetting wants authorised; requests show it."),
+    ] = "Authorisation"
     queue_seconds: Annotated[
         float,
         about("Time an order waits for somebody to authorise it before it is rejected.", ge=1, le=31_536_000),
@@ -81,6 +98,26 @@ class OrderSettings(Section, frozen=True):
     order_quantity_max: Annotated[
         str, about("Largest quantity of one order (TotalQuantity.Maximum).", form="decimal")
     ] = "1000000000"
+    expiry_days_max: Annotated[
+        int,
+        about("Furthest expiry date of an order, in days from now (ExpiryDate.Maximum).", ge=1, le=36_500),
+    ] = 400
+    digits_max: Annotated[
+        int,
+        about(
+            "Most digits before, and after, the decimal point of a price or quantity; more are invalid.",
+            ge=1,
+            le=18,
+        ),
+    ] = 12
+    text_length_max: Annotated[
+        int,
+        about("Longest code, identifier or name in a request; longer ones are invalid.", ge=22, le=10_000),
+    ] = 200
+    properties_max: Annotated[
+        int,
+        about("Most values, properties or identifiers of one request; more are invalid.", ge=8, le=1_000),
+    ] = 32
     fees: Annotated[
         tuple[FeeSettings, ...],
         about("Schedules of fees, one [[orders.fees]] section each; without any, orders cost nothing."),
@@ -91,6 +128,48 @@ class OrderSettings(Section, frozen=True):
             "Requests that wait to be carried out; who sends more is told Retry.",
             ge=1,
             le=1_000_000,
+        ),
+    ] = 10_000
+    requests_together_max: Annotated[
+        int,
+        about(
+            "Requests that are sent, or given up, at once when a feed comes or goes; the others follow."
+            " Lower it if other clients wait too long then.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 256
+    finished_requests_max: Annotated[
+        int,
+        about(
+            "Finished requests that each account remembers after their orders are removed, so that a repeated"
+            f" one gets its answer and makes no second order. {STATE}",
+            ge=100,
+            le=10_000_000,
+        ),
+    ] = 10_000
+    removed_orders_max: Annotated[
+        int,
+        about(
+            "Removed orders whose identifiers each account remembers, so that an exchange that only says"
+            f" again what it said of them is not taken for news. {STATE}",
+            ge=100,
+            le=10_000_000,
+        ),
+    ] = 10_000
+    transactions_max: Annotated[
+        int,
+        about(
+            f"Newest transactions of each account in snapshots and to clients. {STATE}", ge=0, le=1_000_000
+        ),
+    ] = 200
+    transfers_max: Annotated[
+        int,
+        about(
+            "Newest transfers and adjustments that each account remembers, so that a repeated one does"
+            f" nothing. {STATE}",
+            ge=100,
+            le=10_000_000,
         ),
     ] = 10_000
     history_entries_max: Annotated[

@@ -222,12 +222,21 @@ class Journal(Streams):
     # Appending
 
     async def append(
-        self, feed: str, entries: Sequence[Entry], first_sequence: int | None = None, *, now: int
+        self,
+        feed: str,
+        entries: Sequence[Entry],
+        first_sequence: int | None = None,
+        *,
+        now: int,
+        at_once: bool = False,
     ) -> Outcome:
         """Append entries of one feed, one after the other; returns once they are on the disk.
 
         `first_sequence`: the sequence of the first entry where the producer numbers them itself; leading
         entries that are there already are compared, not written again. `now`: nanoseconds since 1970.
+
+        `at_once`: for a producer that gathers by itself, and so need not wait for others: if no commit is
+        under way one begins now, and not at the end of this pass of the loop.
 
         Returns `Gap` or `Conflict` only where `first_sequence` is given.
 
@@ -241,19 +250,26 @@ class Journal(Streams):
         if self.state is not State.SERVING:
             self.statistics.refused += 1
             raise JournalRefuses(self.reason, may_be_written=False)
-        append = Append(feed, entries, first_sequence, now, trio.lowlevel.current_task())
+        append = Append(feed, entries, first_sequence, now, None)
         gathering = self._gathering
         gathering.appends.append(append)
         gathering.records += len(entries)
         gathering.bytes += size
         if self._under_way is None:
-            self._wake.set()
+            if at_once:
+                self._commit()
+            else:
+                self._wake.set()
 
         def abandon(_: object) -> trio.lowlevel.Abort:
             append.task = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(abandon)
+        if append.outcome is None and not gathering.reason:  # a store may answer at once
+            append.task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abandon)
+        else:
+            await trio.lowlevel.checkpoint()
         if append.outcome is None:
             self.statistics.refused += 1
             raise JournalRefuses(gathering.reason, may_be_written=gathering.may_be_written)

@@ -7,13 +7,14 @@ amendment, move or cancellation of an order is in flight at a time: whoever come
 
 from __future__ import annotations
 
+from zenithd.oms.abilities import check_changes, check_instructions
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
 from zenithd.oms.fields import check_account, check_distance, check_market, check_terms
 from zenithd.oms.lifecycle import ORDER_HELD, ORDER_QUEUED, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
-from zenithd.oms.model.orders import OrderState, OrderUpdateReason
+from zenithd.oms.model.orders import OrderState, OrderType, OrderUpdateReason
 from zenithd.oms.model.requests import (
     ClientRequest,
     ClientRequestState,
@@ -27,7 +28,7 @@ from zenithd.oms.proposing import answer_of, lack, priced, refused, vet
 from zenithd.oms.reference import Level, MarketView, Symbol
 from zenithd.oms.refusals import Faults
 from zenithd.oms.reserves import RESERVE_PRICE
-from zenithd.oms.routing import best_of, dispatch, feed_of_order, find_destinations, market_of
+from zenithd.oms.routing import BEST_MARKET, best_of, dispatch, feed_of_order, find_destinations, market_of
 from zenithd.oms.turn import Turn, replace
 from zenithd.oms.words import ALGORITHM, CONDITION, CONDITION_STOP, amended_properties, of_client
 
@@ -47,14 +48,18 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     _check_order(turn, order, body, faults)
     if symbol is None:
         return refused(request, faults)
-    check_terms(turn, request, body, symbol, faults)
     is_here = order.status in WITH_THE_HUB
-    market = _market_of(turn, order, request, body, symbol, faults)
+    # What came as market order and rests is a limit order by now.
+    rests = body.order_type is order.order_type is OrderType.MARKET_TO_LIMIT and order.price is not None
+    check_terms(turn, request, body, symbol, faults, as_limit=rests and body.price is not None)
+    check_instructions(turn, symbol.exchange, request, faults)
+    ex_destination, market = _market_of(turn, order, request, body, symbol, faults)
     if market is None:
         faults.rejected("Internal.Unavailable")
         return refused(request, faults)
     check_distance(body, symbol, market, faults)
     if not is_here:
+        check_changes(turn, order, request, body, faults)
         if not market.can_amend:
             faults.rejected("Status")
         check_market(body, market, faults)
@@ -64,7 +69,8 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     if wanted is None:
         faults.rejected("OrderType.Status" if body.price is None else "Condition.Stop")
         return refused(request, faults)
-    verdict = vet(turn, command, wanted, order, (symbol, market))
+    bound = replace(wanted, ex_destination=ex_destination)
+    verdict = vet(turn, command, bound, order, (symbol, market))
     short = lack(turn, wanted, turn.state.reserved_by(order))
     if short is not None:
         faults.rejected(short)
@@ -78,7 +84,7 @@ def amend(turn: Turn, command: Submit, body: OrderAmend) -> Outcome:
     state = take(turn, replace(request, queue=queue), order, wanted)
     if queue is None:
         order = carry_out(turn, state, order)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def find_order(turn: Turn, account: Account, order_id: str, faults: Faults) -> OrderState | None:
@@ -124,7 +130,7 @@ def _with_terms(
         price=body.price,
         lifetime=body.lifetime,
         expiry_date=body.expiry_date,
-        ex_destination=body.ex_destination or order.ex_destination,
+        ex_destination=_destination(order, request, body),
         request_id=request.request_id,
         cfi_code=body.cfi_code or order.cfi_code,
         fee_codes=body.fee_codes or order.fee_codes,
@@ -137,6 +143,13 @@ def _with_terms(
     if CONDITION not in request.properties and order.values.get(CONDITION_STOP):
         condition = replace(condition, stop=order.values[CONDITION_STOP])
     return arm(wanted, condition, symbol, market)
+
+
+def _destination(order: OrderState, request: ClientRequest, body: OrderAmend) -> str:
+    """The trading market after an amendment: none any more for an order that is to go where it is best."""
+    if order.status in WITH_THE_HUB and request.properties.get(ALGORITHM) == BEST_MARKET:
+        return ""
+    return body.ex_destination or order.ex_destination
 
 
 def take(turn: Turn, request: ClientRequest, order: OrderState, wanted: OrderState) -> ClientRequestState:
@@ -193,6 +206,13 @@ def amended_by(turn: Turn, order: OrderState, request: ClientRequest) -> OrderSt
     return replace(wanted, values=values, additional_funds=estimate.additional_funds)
 
 
+def wanted_by(turn: Turn, order: OrderState | None, request: ClientRequest) -> OrderState | None:
+    """The order as an amendment in flight would have it; None of another request, or one that is done."""
+    if order is None or not isinstance(request.body, OrderAmend) or order.request_id == request.request_id:
+        return None
+    return amended_by(turn, order, request)
+
+
 def _check_same(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults) -> Symbol | None:
     """An amendment repeats what cannot change."""
     for code, given, known in (
@@ -228,15 +248,16 @@ def _check_order(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults
 
 def _market_of(
     turn: Turn, order: OrderState, request: ClientRequest, body: OrderAmend, symbol: Symbol, faults: Faults
-) -> MarketView | None:
-    """Where the order is, or may go after the amendment."""
+) -> tuple[str, MarketView | None]:
+    """Where the order is, or would go after the amendment: the trading market, and what is known of it."""
     if order.status not in WITH_THE_HUB:
         if body.ex_destination not in ("", order.ex_destination) or CONDITION in request.properties:
             faults.rejected("Operation")
-        return turn.reference.market(symbol, order.ex_destination)
+        return order.ex_destination, turn.reference.market(symbol, order.ex_destination)
     algorithm = request.properties.get(ALGORITHM) or order.properties.get(ALGORITHM, "")
     wanted = body.ex_destination or order.ex_destination
     found = find_destinations(turn, order.account, symbol, (algorithm, wanted), faults)
     if not found:
-        return MarketView()  # what is wrong with the route is known already
-    return turn.reference.market(symbol, best_of(turn, symbol, order.side, found).ex_destination)
+        return wanted, MarketView()  # what is wrong with the route is known already
+    best = best_of(turn, symbol, order.side, found).ex_destination
+    return best, turn.reference.market(symbol, best)

@@ -93,13 +93,14 @@ def move(turn: Turn, command: Submit, body: OrderMove) -> Outcome:
     if order is None:
         return refused(request, faults)
     allowed = turn.status_of(order)
-    if request.account == body.prev_account:
+    is_there = request.account == body.prev_account
+    if is_there:
         faults.invalid("Account")
     if allowed is None or not allowed.can_move:
         faults.rejected("Order.Status")
     elif in_flight(turn, order) or turn.requests_of(request.account, order.order_id):
         faults.rejected("Retry")
-    elif turn.order(request.account, order.order_id) is not None:
+    elif not is_there and turn.order(request.account, order.order_id) is not None:
         faults.rejected("Order")
     _check_same(body, order, faults)
     seen = _seen(turn, order)

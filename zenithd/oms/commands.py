@@ -61,6 +61,8 @@ class FeedAnswer(msgspec.Struct, frozen=True, gc=False):
 
     feed: str
     update: ClientRequestUpdate
+    sending: int | None = None
+    """Of which sending it is said (`ClientRequestState.sendings`); None: of whichever was the last."""
 
 
 class FeedStatus(msgspec.Struct, frozen=True, gc=False):
@@ -160,6 +162,8 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     feed: str
     request: ClientRequest
     order: OrderState | None = None
+    sending: int = 0
+    """The how manieth this is: an answer that comes late is known by it."""
 
 
 class Inquire(msgspec.Struct, frozen=True, gc=False):
@@ -168,6 +172,8 @@ class Inquire(msgspec.Struct, frozen=True, gc=False):
     feed: str
     request: ClientRequest
     order: OrderState | None = None
+    sending: int = 0
+    """Of which sending it is asked."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ _OWNER: Final = "OwnerID"
 _ACCOUNT: Final = "AccountID"
 _REQUEST: Final = "RequestID"
 _TIMESTAMP: Final = "Timestamp"
+_SENDING: Final = "Sending"
 _EVIDENCE: Final = "Evidence"
 
 
@@ -42,15 +43,18 @@ class RequestQuestion(NamedTuple):
     request_id: str
     timestamp: int
     """When the hub took it: tells an adapter whether it would still remember."""
+    sending: int = 0
+    """Of which sending it is asked: the answer says nothing of a later one."""
 
 
-def ask_for_request(request: ClientRequest) -> FeedQuery:
-    """The question about a request."""
+def ask_for_request(request: ClientRequest, sending: int = 0) -> FeedQuery:
+    """The question about a request, after it was sent for the `sending`th time."""
     parameters = {
         _OWNER: request.account.owner_id,
         _ACCOUNT: request.account.account_id,
         _REQUEST: request.request_id,
         _TIMESTAMP: str(request.timestamp),
+        _SENDING: str(sending),
     }
     return FeedQuery(type=QUERY_TYPE, parameters=parameters)
 
@@ -60,11 +64,11 @@ def question_of(query: FeedQuery) -> RequestQuestion | None:
     given = query.parameters
     if query.type != QUERY_TYPE or not {_OWNER, _ACCOUNT, _REQUEST} <= given.keys():
         return None
-    timestamp = given.get(_TIMESTAMP, "0")
-    if not (timestamp.isascii() and timestamp.isdigit()):
+    timestamp, sending = given.get(_TIMESTAMP, "0"), given.get(_SENDING, "0")
+    if not all(number.isascii() and number.isdigit() for number in (timestamp, sending)):
         return None
     account = Account(owner_id=given[_OWNER], account_id=given[_ACCOUNT])
-    return RequestQuestion(account, given[_REQUEST], int(timestamp))
+    return RequestQuestion(account, given[_REQUEST], int(timestamp), int(sending))
 
 
 def answer_with(query: FeedQuery, evidence: Evidence) -> FeedResponse:

@@ -134,6 +134,8 @@ class Answered(msgspec.Struct, frozen=True):
 
     request: ClientRequest
     response: ClientRequestResponse
+    sending: int = 0
+    """Which sending of the request it answers."""
 
 
 class QueryAnswered(msgspec.Struct, frozen=True):
@@ -205,7 +207,8 @@ class FeedHub:
         self._passed_over = 0
         self._is_held = False
         self._next_number = 1
-        self._requests: dict[int, ClientRequest] = {}
+        self._requests: dict[int, tuple[ClientRequest, int]] = {}
+        """By number, with which sending of the request it was."""
         self._queries: dict[int, FeedQuery] = {}
 
     # What others see
@@ -227,7 +230,7 @@ class FeedHub:
     @property
     def waiting(self) -> tuple[ClientRequest, ...]:
         """Requests that the adapter has not answered."""
-        return tuple(self._requests.values())
+        return tuple(request for request, _ in self._requests.values())
 
     # From the adapter
 
@@ -299,14 +302,14 @@ class FeedHub:
         self._moves(supplier, Happening.RESUMED)
         return [ToAdapter(supplier, self._resume())]
 
-    def request(self, request: ClientRequest, order_id: str) -> list[HubOutput]:
-        """Send a request to the adapter. It was kept as submitted before.
+    def request(self, request: ClientRequest, order_id: str, sending: int = 0) -> list[HubOutput]:
+        """Send a request to the adapter, for the `sending`th time. It was kept as submitted before.
 
         Raises:
             LocalFeedError: the feed is not online.
         """
         number = self._number()
-        self._requests[number] = request
+        self._requests[number] = request, sending
         sent = with_order_id(request, order_id)
         return self._asked(FeedEvent(type=FeedEventType.REQUEST, request_id=number, request=sent))
 
@@ -397,11 +400,12 @@ class FeedHub:
         return [ToAdapter(connection, self._bookmark())]
 
     def _request_answered(self, connection: Connection, message: FeedRequest, now: int) -> list[HubOutput]:
-        request = self._requests.pop(message.request_id, None)
-        if request is None:
+        sent = self._requests.pop(message.request_id, None)
+        if sent is None:
             return [_complaint(connection, "Feed.RequestID", str(message.request_id), is_fatal=False)]
         assert message.request_response is not None  # the message is whole
-        return [Answered(request, message.request_response)]
+        request, sending = sent
+        return [Answered(request, message.request_response, sending)]
 
     def _query_answered(self, connection: Connection, message: FeedRequest, now: int) -> list[HubOutput]:
         query = self._queries.pop(message.request_id, None)
@@ -431,7 +435,7 @@ class FeedHub:
         self._supplier = None
         outputs: list[HubOutput] = []
         if self._requests or self._queries:
-            outputs.append(Unanswered(tuple(self._requests.values()), tuple(self._queries.values())))
+            outputs.append(Unanswered(self.waiting, tuple(self._queries.values())))
             self._requests.clear()
             self._queries.clear()
         expires = self.details.expire_after

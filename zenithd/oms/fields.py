@@ -12,14 +12,17 @@ from decimal import Decimal
 
 from zenithd.oms.conditions import check_condition
 from zenithd.oms.model.accounts import Account
-from zenithd.oms.model.entity import ZERO
+from zenithd.oms.model.entity import ZERO, Entity
 from zenithd.oms.model.orders import Lifetime, OrderType, Side
 from zenithd.oms.model.requests import (
+    ClientCashTransfer,
     ClientQueue,
     ClientQueueReplace,
     ClientQueueUpdate,
     ClientRequest,
     OrderAmend,
+    OrderCancel,
+    OrderMove,
     OrderNew,
 )
 from zenithd.oms.numbers import is_sound
@@ -54,6 +57,18 @@ _CODES_OF_TEXTS = {
     "request_id": "Order",
 }
 _CODES_OF_NUMBERS = {"quantity": "TotalQuantity", "price": "LimitPrice", "value": "Details Value"}
+_BODIES = (
+    OrderNew, OrderAmend, OrderCancel, OrderMove, ClientCashTransfer, ClientQueueUpdate, ClientQueueReplace
+)  # fmt: skip
+
+
+def _those_of(kind: type[Entity], codes: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((field, code) for field, code in codes.items() if field in kind.__struct_fields__)
+
+
+_TEXTS_OF_BODY = {kind: _those_of(kind, _CODES_OF_TEXTS) for kind in _BODIES}
+_NUMBERS_OF_BODY = {kind: _those_of(kind, _CODES_OF_NUMBERS) for kind in _BODIES}
+"""By kind of body: its own fields, and their codes."""
 KNOWN_TYPES = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.MARKET_TO_LIMIT})
 SHORT_SALES = frozenset({Side.SHORTSELL, Side.SHORTSELL_EXEMPT})
 
@@ -77,7 +92,7 @@ def check_request(rules: OmsRules, request: ClientRequest, faults: Faults) -> No
     if len(request.request_id) > longest:
         faults.invalid("Order RequestID")
     for code, texts in _texts_of(request):
-        if any(len(text) > longest for text in texts):
+        if max(map(len, texts), default=0) > longest:
             faults.invalid(code)
     if max(len(request.properties), len(request.values), len(request.ids)) > rules.properties_max:
         faults.invalid("Details")
@@ -95,7 +110,8 @@ def check_request(rules: OmsRules, request: ClientRequest, faults: Faults) -> No
 def _texts_of(request: ClientRequest) -> Iterator[tuple[str, Iterable[str]]]:
     body, account = request.body, request.account
     yield "Account", (account.owner_id, account.account_id)
-    yield "Details", (*request.properties, *request.properties.values(), *request.values)
+    if request.properties or request.values:
+        yield "Details", (*request.properties, *request.properties.values(), *request.values)
     for each in request.ids:
         yield "Details", (each.name, *each.values, *each.values.values())
     for queue in _queues_of(request):
@@ -104,8 +120,10 @@ def _texts_of(request: ClientRequest) -> Iterator[tuple[str, Iterable[str]]]:
         update = body.update
         yield "Order", (update.request_id, update.order_id or "")
         yield "Details", (update.text or "", *update.errors)
-    for field, code in _CODES_OF_TEXTS.items():
-        yield code, (getattr(body, field, None) or "",)
+    for field, code in _TEXTS_OF_BODY[type(body)]:
+        text = getattr(body, field)
+        if text:
+            yield code, (text,)
 
 
 def _queues_of(request: ClientRequest) -> Iterator[ClientQueue]:
@@ -121,8 +139,8 @@ def _numbers_of(request: ClientRequest) -> Iterator[tuple[str, Decimal]]:
         body = body.body
     for name, value in request.values.items():
         yield name if name in (HIDDEN_QUANTITY, MINIMUM_QUANTITY) else "Details", value
-    for field, code in _CODES_OF_NUMBERS.items():
-        number = getattr(body, field, None)
+    for field, code in _NUMBERS_OF_BODY[type(body)]:
+        number = getattr(body, field)
         if number is not None:
             yield code, number
 
@@ -130,6 +148,10 @@ def _numbers_of(request: ClientRequest) -> Iterator[tuple[str, Decimal]]:
 def _fits(rules: OmsRules, value: Decimal) -> bool:
     if not is_sound(value):
         return False
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # it is finite
+    if exponent >= 0:
+        return value.adjusted() < rules.digits_max
     exponent = value.normalize().as_tuple().exponent
     assert isinstance(exponent, int)  # it is finite
     return exponent >= -rules.digits_max and value.adjusted() < rules.digits_max
@@ -158,11 +180,22 @@ def find_symbol(turn: Turn, account: Account, terms: Terms, faults: Faults) -> S
     return symbol
 
 
-def check_terms(turn: Turn, request: ClientRequest, terms: Terms, symbol: Symbol, faults: Faults) -> None:
-    """Everything of an order that does not depend on where it goes."""
+def check_terms(
+    turn: Turn,
+    request: ClientRequest,
+    terms: Terms,
+    symbol: Symbol,
+    faults: Faults,
+    *,
+    as_limit: bool = False,
+) -> None:
+    """Everything of an order that does not depend on where it goes.
+
+    `as_limit`: it must have a limit price whatever its type.
+    """
     _check_quantities(turn, request, terms, symbol, faults)
     _check_type(request, terms, symbol, faults)
-    _check_price(turn, terms, symbol, faults)
+    _check_price(turn, terms, symbol, faults, as_limit or terms.order_type is OrderType.LIMIT)
     _check_lifetime(turn, request, terms, symbol, faults)
     if terms.side in SHORT_SALES and not symbol.allows_short_sale:
         faults.rejected("Side")
@@ -217,7 +250,7 @@ def _check_quantities(
         faults.invalid("MinimumQuantity")
     elif minimum and not symbol.allows_minimum:
         faults.rejected("MinimumQuantity.Symbol")
-    elif minimum > total or (minimum and hidden):
+    elif minimum and (minimum > total or hidden):
         faults.invalid("MinimumQuantity.Invalid")
 
 
@@ -243,9 +276,9 @@ def _check_type(request: ClientRequest, terms: Terms, symbol: Symbol, faults: Fa
         faults.rejected("OrderType.Symbol")
 
 
-def _check_price(turn: Turn, terms: Terms, symbol: Symbol, faults: Faults) -> None:
+def _check_price(turn: Turn, terms: Terms, symbol: Symbol, faults: Faults, is_limit: bool) -> None:
     price = terms.price
-    if terms.order_type is not OrderType.LIMIT:
+    if not is_limit:
         if price is not None:
             faults.invalid("LimitPrice.Given")
         return

@@ -35,6 +35,7 @@ from zenithd.oms.model.requests import (
     ClientRequestState,
     ClientRequestUpdate,
     OrderAmend,
+    OrderMove,
     OrderNew,
     RequestStatus,
 )
@@ -52,6 +53,7 @@ from zenithd.oms.model.updates import (
 )
 from zenithd.oms.placing import reject_order
 from zenithd.oms.refusals import Result
+from zenithd.oms.reserves import is_buy
 from zenithd.oms.routing import for_feed
 from zenithd.oms.state import check
 from zenithd.oms.turn import Turn, replace
@@ -82,7 +84,11 @@ def follow(turn: Turn, command: FeedUpdate) -> Outcome:
 
 
 def hear(turn: Turn, command: FeedAnswer) -> Outcome:
-    """Take what a feed says of a request outside its sequence; nothing if it changes nothing."""
+    """Take what a feed says of a request outside its sequence; nothing if it changes nothing.
+
+    What is said of an earlier sending than the last is too late, unless it is that it was carried out: that a
+    request never arrived, or was refused, may have been true of that sending and be wrong of this one.
+    """
     update = command.update
     state = turn.request(update.account, update.request_id)
     signal = signal_of(update)
@@ -91,6 +97,8 @@ def hear(turn: Turn, command: FeedAnswer) -> Outcome:
     if state.route != command.feed:
         return Refused(Result.INVALID, ("Route",), update.request_id)
     if signal is Signal.NEVER_RECEIVED and state.status is RequestStatus.PENDING:
+        return Accepted()
+    if command.sending not in (None, state.sendings) and signal is not Signal.CONFIRM:
         return Accepted()
     _move(turn, state, signal, update, ("", 0))
     return turn.accepted()
@@ -121,7 +129,8 @@ def change_feed(turn: Turn, command: FeedStatus, waiting: list[tuple[Account, st
         if state.status is RequestStatus.PENDING and not is_held and len(turn.sends) < most:
             submit(turn, state, order)
         elif state.status is RequestStatus.UNKNOWN:
-            turn.sends.append(Inquire(details.feed_id, for_feed(state.request, order), order))
+            asked = for_feed(state.request, order)
+            turn.sends.append(Inquire(details.feed_id, asked, order, state.sendings))
     return turn.accepted()
 
 
@@ -142,31 +151,45 @@ def lose_one(turn: Turn, state: ClientRequestState) -> None:
     """Nobody knows what became of a request. It is asked for, never sent again."""
     order = order_of(turn, state)
     request = state.request
-    if order is not None and order.is_completed and not isinstance(request.body, OrderNew):
+    if order is not None and _is_too_late(turn, state, order):
         turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
         return
     turn.move(state, Signal.LOSE, _said(state, ("Submitted",)))
     if order is not None and isinstance(request.body, OrderNew) and order.status == ORDER_PENDING:
         order = turn.put_order(replace(order, status=ORDER_UNKNOWN), OrderUpdateReason.STATUS)
     if turn.is_online(state.route):
-        turn.sends.append(Inquire(state.route, for_feed(request, order), order))
+        turn.sends.append(Inquire(state.route, for_feed(request, order), order, state.sendings))
 
 
 def submit(turn: Turn, state: ClientRequestState, order: OrderState | None) -> None:
     """Send a pending request that has its route."""
-    turn.move(state, Signal.SUBMIT)
-    turn.sends.append(Send(state.route, for_feed(state.request, order), order))
+    submitted = turn.move(state, Signal.SUBMIT)
+    turn.sends.append(Send(state.route, for_feed(state.request, order), order, submitted.sendings))
 
 
 def order_of(turn: Turn, state: ClientRequestState) -> OrderState | None:
-    """The order that a request concerns; of a move it may still be in the other account."""
+    """The order that a request concerns; of a move it may still be in the other account, and it may have gone
+    to another one meanwhile."""
     if not state.order_id:
         return None
-    order = turn.order(state.request.account, state.order_id)
+    account = state.request.account
+    order = turn.order(account, state.order_id)
     previous = getattr(state.request.body, "prev_account", None)
     if order is None and previous is not None:
-        return turn.order(previous, state.order_id)
+        order = turn.order(previous, state.order_id)
+    if order is None and state.order_id in turn.state.removed.get(account, ()):
+        return _elsewhere(turn, state)
     return order
+
+
+def _elsewhere(turn: Turn, state: ClientRequestState) -> OrderState | None:
+    """The order where it went with the requests that concern it."""
+    key = (state.request.account, state.request.request_id)
+    for account, orders in turn.state.orders.items():
+        order_id = state.order_id
+        if order_id in orders and key in turn.state.requests_of_order.get((account, order_id), ()):
+            return turn.order(account, order_id)
+    return None
 
 
 def _follow_request(turn: Turn, update: RequestUpdated, place: tuple[str, int]) -> Outcome:
@@ -218,7 +241,7 @@ def _not_received(
 
     At once after the question what became of it; later if the feed gave it back, which it may do again.
     """
-    if order is not None and order.is_completed and not isinstance(state.request.body, OrderNew):
+    if order is not None and _is_too_late(turn, state, order):
         turn.move(state, Signal.DENY, _said(state, ("Order.Status",)))
         return
     if state.send_before is not None and turn.now >= state.send_before:
@@ -240,12 +263,16 @@ def expire(turn: Turn, state: ClientRequestState, order: OrderState | None, code
 def _confirmed(turn: Turn, state: ClientRequestState, order: OrderState | None) -> None:
     """Carried out, so the exchange says; the action that shows it may still be on its way.
 
-    Until it comes an amended order counts as amended: what is reserved must not fall back in between.
+    Until it comes an amended order counts as amended, and a moved one as moved: what is reserved must not
+    fall back in between.
     """
     request = state.request
     if order is None or order.is_completed:
         return
-    if isinstance(request.body, OrderAmend) and order.request_id != request.request_id:
+    if isinstance(request.body, OrderMove):
+        if order.account == request.body.prev_account:
+            turn.move_order(replace(order, request_id=request.request_id), request.account)
+    elif isinstance(request.body, OrderAmend) and order.request_id != request.request_id:
         wanted = amended_by(turn, order, request)
         if wanted is not None:
             turn.put_order(wanted, OrderUpdateReason.REPLACE)
@@ -271,8 +298,8 @@ def _follow_order(
     if not isinstance(update, OrderReplaced):
         reason = update.update.reason
         source = update.update.previous_account or said.account
-    known = turn.order(source, said.order_id)
-    order = _overlaid(turn, known, said) if known is not None else said
+    known = turn.order(source, said.order_id) or turn.order(said.account, said.order_id)
+    order = _overlaid(turn, known, said) if known is not None else _in_its_currency(turn, said)
     if isinstance(update, OrderTraded):
         trade = _charged(turn, known, order, update.trade)
         order = _with_charges(turn, known, order, update.trade, trade)
@@ -291,7 +318,12 @@ def _follow_order(
 
 
 def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
-    """What the exchange says of an order, over what only the hub knows of it."""
+    """What the exchange says of an order, over what only the hub knows of it.
+
+    An exchange may know only buyers and sellers: a short sale stays one. Another side is for the rules to
+    refuse. The code of a symbol changes for all its orders and holdings together, by its rename; until then,
+    or where one market is behind another, an order keeps the one that it has.
+    """
     request = turn.request(said.account, said.request_id) if said.request_id else None
     if (
         request is not None
@@ -302,6 +334,9 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
     values = {name: value for name, value in said.values.items() if name not in OF_THE_HUB}
     return replace(
         said,
+        code=known.code if known.exchange == said.exchange else said.code,
+        side=known.side if is_buy(known.side) is is_buy(said.side) else said.side,
+        currency=said.currency or known.currency,
         external_id=said.external_id or known.external_id,
         request_id=said.request_id or known.request_id,
         ex_destination=said.ex_destination or known.ex_destination,
@@ -317,6 +352,12 @@ def _overlaid(turn: Turn, known: OrderState, said: OrderState) -> OrderState:
         executed_additional_funds=said.executed_additional_funds or known.executed_additional_funds,
         remove_after=said.remove_after if said.remove_after is not None else known.remove_after,
     )
+
+
+def _in_its_currency(turn: Turn, said: OrderState) -> OrderState:
+    """An order that only the exchange knew: where it does not say its currency, that of its symbol."""
+    symbol = None if said.currency else turn.reference.symbol(said.exchange, said.code)
+    return said if symbol is None else replace(said, currency=symbol.currency)
 
 
 def _charged(turn: Turn, known: OrderState | None, order: OrderState, trade: OrderTrade) -> OrderTrade:
@@ -362,7 +403,8 @@ def _prove(turn: Turn, source: Account, order: OrderState, reason: OrderUpdateRe
     """Requests of which this action is evidence."""
     linked = turn.requests_of(source, order.order_id)
     if order.account != source:
-        linked += turn.requests_of(order.account, order.order_id)
+        there = turn.requests_of(order.account, order.order_id)
+        linked += [each for each in there if each not in linked]
     for state in linked:
         named = state.request.request_id == order.request_id
         is_new = isinstance(state.request.body, OrderNew)
@@ -370,8 +412,16 @@ def _prove(turn: Turn, source: Account, order: OrderState, reason: OrderUpdateRe
             _decide(turn, state, Signal.DENY, order.errors)
         elif named or is_new:
             _decide(turn, state, Signal.CONFIRM, ())
-        elif order.is_completed and state.status is not RequestStatus.SUBMITTED:
+        elif state.status is not RequestStatus.SUBMITTED and _is_too_late(turn, state, order):
             _decide(turn, state, Signal.DENY, ("Order.Status",))
+
+
+def _is_too_late(turn: Turn, state: ClientRequestState, order: OrderState) -> bool:
+    """Whether the order is over for what the request would do: some can be moved all the same."""
+    if not order.is_completed or isinstance(state.request.body, OrderNew):
+        return False
+    allowed = turn.status_of(order)
+    return not (isinstance(state.request.body, OrderMove) and allowed is not None and allowed.can_move)
 
 
 def _decide(turn: Turn, state: ClientRequestState, signal: Signal, errors: tuple[str, ...]) -> None:

@@ -83,6 +83,11 @@ def signal_of(update: ClientRequestUpdate) -> Signal | None:
     return None
 
 
+def is_sending(before: RequestStatus, after: RequestStatus | None) -> bool:
+    """Whether a request was submitted by this change of its status: an acknowledgement is no sending."""
+    return before is PENDING and after is SUBMITTED
+
+
 REQUEST_STATUSES: Final = (
     RequestStatusDetails(code=PENDING.value, name="Pending", is_normal=True, is_transition=True),
     RequestStatusDetails(

@@ -16,7 +16,7 @@ from decimal import localcontext
 from typing import Any
 
 from zenithd.oms.agenda import Agenda
-from zenithd.oms.amending import amend
+from zenithd.oms.amending import amend, wanted_by
 from zenithd.oms.cancelling import cancel, move, transfer_cash
 from zenithd.oms.commands import (
     Accepted,
@@ -112,6 +112,14 @@ class Oms:
         self._agenda.note(kept.update)
         return events
 
+    def replay(self, kept: Kept) -> None:
+        """Let an update have happened that was applied, and kept, before: the rules are not asked again.
+
+        What they refuse depends on what is remembered, which may have been less then.
+        """
+        self.state.replay(kept)
+        self._agenda.note(kept.update)
+
     def due(self, now: int, most: int = 256) -> list[FallDue]:
         """What has fallen due by now, so many at most of each kind: each to be given to `handle`.
 
@@ -165,12 +173,14 @@ class Oms:
         active = self.state.request(request.account, request.request_id)
         if active is not None:
             order_id = active.order_id
+            request = active.request
         else:
             order_id = self.state.finished[request.account][request.request_id].order_id
         order = turn.order(request.account, order_id)
         if order is None and isinstance(request.body, OrderMove):
             order = turn.order(request.body.prev_account, order_id)
-        return answer_of(request, order, order_id)
+        wanted = wanted_by(turn, order, request) if active is not None else None
+        return answer_of(request, order, order_id, wanted=wanted)
 
     def _change_feed(self, turn: Turn, command: FeedStatus) -> Outcome:
         return change_feed(turn, command, list(self._agenda.by_feed.get(command.details.feed_id, ())))

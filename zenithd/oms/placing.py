@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zenithd.oms.abilities import check_instructions
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
 from zenithd.oms.fields import (
@@ -44,6 +45,7 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     destination = market = None
     if symbol is not None:
         check_terms(turn, request, body, symbol, faults)
+        check_instructions(turn, symbol.exchange, request, faults)
         route = (request.properties.get(ALGORITHM, ""), body.ex_destination)
         destination = _choose(turn, request.account, symbol, body.side, route, faults)
     if symbol is not None and destination is not None:
@@ -55,7 +57,8 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     if order is None:
         faults.rejected("OrderType.Status" if body.price is None else "Condition.Stop")
         return refused(request, faults)
-    verdict, short = vet(turn, command, order, None, (symbol, market)), lack(turn, order)
+    bound = replace(order, ex_destination=destination.ex_destination)  # where it would go now
+    verdict, short = vet(turn, command, bound, None, (symbol, market)), lack(turn, order)
     if short is not None:
         faults.rejected(short)
     if verdict.level is Level.FAIL:

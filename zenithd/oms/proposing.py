@@ -45,8 +45,17 @@ def estimated_value(order: OrderState) -> Decimal:
     return order.quantity * price
 
 
-def answer_of(request: ClientRequest, order: OrderState | None, order_id: str = "") -> Answer:
-    """What the client is told of an accepted request."""
+def answer_of(
+    request: ClientRequest,
+    order: OrderState | None,
+    order_id: str = "",
+    *,
+    wanted: OrderState | None = None,
+) -> Answer:
+    """What the client is told of an accepted request.
+
+    `wanted`: the order as the request would have it, where it is not so yet: the estimates are its.
+    """
     if order is None:
         return Answer(request.request_id, request.account, order_id=order_id)
     return Answer(
@@ -54,8 +63,8 @@ def answer_of(request: ClientRequest, order: OrderState | None, order_id: str = 
         request.account,
         order_id=order.order_id,
         order=order,
-        fees=order.additional_funds,
-        value=estimated_value(order),
+        fees=(wanted or order).additional_funds,
+        value=estimated_value(wanted or order),
     )
 
 

@@ -6,9 +6,10 @@ over at once.
 
 from __future__ import annotations
 
-from zenithd.oms.amending import amended, carry_out
+from zenithd.oms.amending import amended, carry_out, wanted_by
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.fields import check_account, check_terms
+from zenithd.oms.following import order_of
 from zenithd.oms.lifecycle import Signal
 from zenithd.oms.model.orders import OrderState, OrderUpdateReason
 from zenithd.oms.model.requests import (
@@ -18,6 +19,7 @@ from zenithd.oms.model.requests import (
     ClientRequestUpdate,
     OrderAmend,
     OrderNew,
+    RequestBody,
     RequestStatus,
 )
 from zenithd.oms.model.updates import Requested
@@ -47,10 +49,11 @@ def update_queued(turn: Turn, command: Submit, body: ClientQueueUpdate) -> Outco
         faults.invalid("Operation")
     if state is None or faults:
         return refused(request, faults)
-    order = turn.order(state.request.account, state.order_id) if state.order_id else None
+    order = order_of(turn, state)
     if request.is_validate:
         return turn.accepted(answer_of(request, order))
     own = _take(turn, command, state)
+    wanted = wanted_by(turn, order, state.request) if not refuses else None
     said = replace(update, request_id=state.request.request_id, order_id=None, external_id=None, route=None)
     if refuses:
         order = refuse(turn, state, order, said)
@@ -59,7 +62,7 @@ def update_queued(turn: Turn, command: Submit, body: ClientQueueUpdate) -> Outco
     else:
         order = _release(turn, state, order, said)
     turn.move(own, Signal.CONFIRM)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Outcome:
@@ -72,12 +75,10 @@ def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Out
     if state is None or faults:
         return refused(request, faults)
     before = state.request.body
-    if type(before) is not type(body.body) or getattr(before, "order_id", "") != getattr(
-        body.body, "order_id", ""
-    ):
+    if type(before) is not type(body.body) or _concerned(before) != _concerned(body.body):
         faults.invalid("Operation")
         return refused(request, faults)
-    order = turn.order(request.account, state.order_id) if state.order_id else None
+    order = order_of(turn, state)
     wanted = _wanted(turn, replace(state, request=replace(state.request, body=body.body)), order, faults)
     if faults:
         return refused(request, faults)
@@ -87,7 +88,7 @@ def replace_queued(turn: Turn, command: Submit, body: ClientQueueReplace) -> Out
     if wanted is not None and isinstance(body.body, OrderNew):
         order = turn.put_order(wanted, OrderUpdateReason.REPLACE)
     turn.move(own, Signal.CONFIRM)
-    return turn.accepted(answer_of(request, order))
+    return turn.accepted(answer_of(request, order, wanted=wanted))
 
 
 def refuse(
@@ -123,7 +124,8 @@ def _find(
     if update.request_id:
         found = [turn.request(update.account, update.request_id)]
     elif update.order_id:
-        found = [*turn.requests_of(update.account, update.order_id)]
+        linked = turn.requests_of(update.account, update.order_id)
+        found = [each for each in linked if each.request.account == update.account]
     else:
         faults.absent("Order")
         return None
@@ -133,6 +135,11 @@ def _find(
         faults.rejected("Order.Status" if known or _has_order(turn, update) else "Order")
         return None
     return queued[0]
+
+
+def _concerned(body: RequestBody) -> tuple[object, object]:
+    """The order of a request, and where it is: what no replacement changes."""
+    return getattr(body, "order_id", ""), getattr(body, "prev_account", None)
 
 
 def _has_order(turn: Turn, update: ClientRequestUpdate) -> bool:

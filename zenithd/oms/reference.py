@@ -31,7 +31,6 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     currency: str
     is_managed_fund: bool = False
-    trading_markets: tuple[str, ...] = ()
     lot_size: Decimal = Decimal(1)
     quantity_minimum: Decimal | None = None
     quantity_maximum: Decimal | None = None
@@ -76,6 +75,9 @@ class Reference(Protocol):
 
     def market(self, symbol: Symbol, ex_destination: str) -> MarketView | None:
         """The symbol on a trading market; None if nothing is known of it there (yet)."""
+
+    def trades(self, symbol: Symbol, ex_destination: str) -> bool:
+        """Whether a trading market has the symbol; true while nothing is known of that market (yet)."""
 
     def trading_date(self, exchange: str, now: int) -> date:
         """The trading day that runs, or that comes next."""

@@ -3,7 +3,8 @@
 A buyer's order reserves its remainder at its price, and the additional funds that were estimated for it and
 are not executed yet; a seller's order reserves its remainder. While amendments of an order are in flight,
 the greatest of what it needs now and would need afterwards is reserved: whichever of them the exchange
-carries out, and however a fill races it, the account can pay.
+carries out, and however a fill races it, the account can pay. While a move is in flight, the
+account that is to get the order reserves what the order needs too (`zenithd.oms.state.moves`).
 """
 
 from __future__ import annotations

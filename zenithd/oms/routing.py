@@ -47,12 +47,12 @@ def find_destinations(
         found = [
             each
             for each in exchange.destinations
-            if each.is_lit and (not symbol.trading_markets or each.ex_destination in symbol.trading_markets)
+            if each.is_lit and turn.reference.trades(symbol, each.ex_destination)
         ]
         if not found:
             faults.rejected("Route.Symbol")
     elif algorithm == MARKET or (not algorithm and wanted):
-        found = _named(exchange, account, symbol, wanted, faults)
+        found = _named(turn, account, symbol, wanted, faults)
     else:
         if algorithm:
             faults.invalid("Route.Algorithm")
@@ -66,7 +66,7 @@ def find_destinations(
 
 
 def _named(
-    exchange: ExchangeDetails, account: Account, symbol: Symbol, wanted: str, faults: Faults
+    turn: Turn, account: Account, symbol: Symbol, wanted: str, faults: Faults
 ) -> list[ExchangeDestination]:
     if not wanted:
         faults.absent("Route.Market")
@@ -74,14 +74,17 @@ def _named(
     if tag_of(wanted) != tag_of(account.account_id):
         faults.invalid("Route.Tag")
         return []
+    exchange = turn.state.exchanges[symbol.exchange]
     found = [each for each in exchange.destinations if each.ex_destination == wanted]
     if not found:
         faults.rejected("Route.Market")
     elif len({feed_of(exchange, each) for each in found}) > 1:
         faults.rejected("Route.Ambiguous")
-    elif symbol.trading_markets and wanted not in symbol.trading_markets:
+    elif not turn.reference.trades(symbol, wanted):
         faults.rejected("Route.Symbol")
-    return found
+    else:
+        return found
+    return []
 
 
 def best_of(
@@ -145,7 +148,7 @@ def dispatch(
     )
     if turn.is_online(feed):
         submitted = turn.move(state, Signal.SUBMIT, update)
-        turn.sends.append(Send(feed, for_feed(request, order), order))
+        turn.sends.append(Send(feed, for_feed(request, order), order, submitted.sendings))
         return submitted
     if state.route == feed and send_before is None:
         return state
@@ -153,13 +156,15 @@ def dispatch(
 
 
 def for_feed(request: ClientRequest, order: OrderState | None) -> ClientRequest:
-    """A request as its feed gets it: a new order as it is by now, without the hub's own conditions."""
+    """A request as its feed gets it: a new order as it is by now, without the hub's own conditions, and of a
+    symbol by the code that it has now."""
     if order is None or isinstance(request.body, ClientCashTransfer):
         return request
     body = request.body
     if isinstance(body, OrderNew):
         body = replace(
             body,
+            code=order.code,
             order_type=order.order_type,
             quantity=order.quantity,
             price=order.price,
@@ -174,5 +179,10 @@ def for_feed(request: ClientRequest, order: OrderState | None) -> ClientRequest:
             properties=without_condition(order.properties),
         )
     if isinstance(body, OrderAmend | OrderCancel | OrderMove):
-        body = replace(body, ex_destination=order.ex_destination, prev_request_id=order.request_id)
+        body = replace(
+            body,
+            code=order.code,
+            ex_destination=order.ex_destination,
+            prev_request_id=order.request_id,
+        )
     return replace(request, body=body, properties=without_condition(request.properties))

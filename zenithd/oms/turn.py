@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from zenithd.oms.commands import Accepted, Answer, Inquire, Send
-from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal
+from zenithd.oms.lifecycle import FINAL, OWN_STATUSES, TRANSITIONS, Signal, is_sending
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus, OrderStatusDetails
 from zenithd.oms.model.orders import OrderState, OrderUpdate, OrderUpdateReason
@@ -66,8 +66,13 @@ class Turn:
         return None if drafted.is_completed else drafted
 
     def requests_of(self, account: Account, order_id: str) -> list[ClientRequestState]:
-        """The active requests that concern an order, in the order in which they were taken."""
-        linked = self.state.requests_of_order.get((account, order_id), ())
+        """The active requests that concern an order, in the order in which they were taken; then those that
+        would take it to another account."""
+        key = (account, order_id)
+        linked = self.state.requests_of_order.get(key, ())
+        moves = self.state.moves.get(key)
+        if moves:
+            linked = dict.fromkeys((*linked, *moves))
         found = (self.request(owner, request_id) for owner, request_id in linked)
         return [each for each in found if each is not None]
 
@@ -106,6 +111,13 @@ class Turn:
             order = replace(order, remove_after=removal)
         order = replace(order, timestamp=self.now)
         self.emit(OrderUpdated(order=order, update=OrderUpdate(reason=reason)))
+        return self.draft_order(order)
+
+    def move_order(self, order: OrderState, account: Account) -> OrderState:
+        """The order is in another account now."""
+        update = OrderUpdate(reason=OrderUpdateReason.REPLACE, previous_account=order.account)
+        order = replace(order, account=account, timestamp=self.now)
+        self.emit(OrderUpdated(order=order, update=update))
         return self.draft_order(order)
 
     def move(
@@ -156,6 +168,8 @@ class Turn:
             value = getattr(update, name)
             if value is not None:
                 changes[name] = value
+        if is_sending(state.status, update.status):
+            changes["sendings"] = state.sendings + 1
         if update.errors or update.status is RequestStatus.COMPLETED:
             changes["errors"] = update.errors
         if update.target is not None:

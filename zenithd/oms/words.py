@@ -19,6 +19,8 @@ ALGORITHM: Final = "Algorithm"
 INSTRUCTIONS: Final = "Instructions"
 BROKERAGE_SCHEDULE: Final = "BrokerageSchedule"
 FLAGS: Final = "Flags"
+DEPTH_ORDER_ID: Final = "DepthOrderID"
+"""Set by the exchange: the order's name in its market's depth (zenith-websocket 3.5.4)."""
 
 CONDITION: Final = "Condition"
 CONDITION_STOP: Final = "Condition.Stop"

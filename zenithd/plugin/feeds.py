@@ -73,6 +73,7 @@ class AdapterFeed:
         self._port = port
         self._client = client
         self._outgoing: deque[FeedRequest] = deque()
+        self._to_write = trio.Event()
         self._changed = trio.Event()
         self._todo_in: trio.MemorySendChannel[ToDo]
         self._todo: trio.MemoryReceiveChannel[ToDo]
@@ -144,11 +145,12 @@ class AdapterFeed:
     def _put(self, messages: list[FeedRequest]) -> None:
         if messages:
             self._outgoing += messages
-            self._tell()
+            self._to_write.set()
 
     def _tell(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+        if self._changed.statistics().tasks_waiting:  # hardly ever, and it is asked for every message
+            self._changed.set()
+            self._changed = trio.Event()
 
     async def read(self) -> None:
         """Take what the hub says until cancelled.
@@ -168,7 +170,7 @@ class AdapterFeed:
     async def _do(self, output: ClientOutput) -> None:
         match output:
             case Transmit(message):
-                self._outgoing.append(message)
+                self._put([message])
             case Resumed():
                 self._resumed = output
             case Asked() | Queried() | Rewind():
@@ -185,7 +187,8 @@ class AdapterFeed:
                 await self._port.send(self._outgoing.popleft())
                 if len(self._outgoing) == OUTGOING_MAX // 2:
                     self._tell()
-            await self._changed.wait()
+            self._to_write = trio.Event()
+            await self._to_write.wait()
 
 
 @asynccontextmanager

@@ -32,9 +32,10 @@ from zenithd.oms.model.events import (
 from zenithd.oms.model.requests import ClientRequest
 from zenithd.oms.model.updates import Kept, decode_updates, encode_updates
 from zenithd.oms.oms import Oms
-from zenithd.oms.state import OmsState
+from zenithd.oms.state import Limits, OmsState
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed, JournalUnavailable, StateTooLarge
+from zenithd.trading.stages import Stages
 
 NANOSECONDS = 1_000_000_000
 RETRY = "Retry"
@@ -65,6 +66,8 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Records after which the state is kept, so that a restart need not replay more."""
     restore_retry_seconds: float = 1.0
     """Between attempts to make the state again while the journal refuses."""
+    limits: Limits = Limits()
+    """How much the state remembers of what is over."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -94,11 +97,18 @@ class Listener(Protocol):
 class _Waiting:
     """A command that waits, and who is told what came of it."""
 
-    __slots__ = ("command", "error", "outcome", "then")
+    __slots__ = ("command", "error", "outcome", "taken", "then")
 
-    def __init__(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        then: Callable[[Outcome | DeskClosed], None],
+        taken: float | None = None,
+    ) -> None:
         self.command = command
         self.then = then
+        self.taken = taken
+        """When a client's was; None: it is none of a client."""
         self.outcome: Outcome | None = None
         self.error = RETRY
 
@@ -127,6 +137,7 @@ class OrderDesk:
         deliver: gives a feed a request, or asks it what became of one; must not block.
         settled: called when everything that was kept together has been told.
         took: told how many seconds a client's command took until it was kept.
+        stages: where the time of clients' requests went.
         unkept: accounts of which the state has what is being kept just now.
     """
 
@@ -141,12 +152,13 @@ class OrderDesk:
         self.deliver: Callable[[Send | Inquire], None] = _lost
         self.settled: Callable[[], None] = _settled
         self.took: Callable[[float], None] = _uncounted
+        self.stages = Stages()
         self.unkept: frozenset[Account] = frozenset()
         self._feed = feed
         self._around = around
         self._now = now
         self._settings = settings or DeskSettings()
-        self._oms = Oms(around)
+        self._oms = Oms(around, OmsState(self._settings.limits))
         self._waiting: deque[_Waiting] = deque()
         self._arrived = trio.Event()
         self._left = trio.Event()
@@ -233,7 +245,7 @@ class OrderDesk:
             found.append(outcome)
             done.set()
 
-        self._take_in(command, end)
+        self._take_in(_Waiting(command, end))
         await done.wait()
         outcome = found[0]
         if isinstance(outcome, DeskClosed):
@@ -254,12 +266,12 @@ class OrderDesk:
             self.took(trio.current_time() - began)
             then(outcome)
 
-        self._take_in(command, end)
+        self._take_in(_Waiting(command, end, began))
 
-    def _take_in(self, command: Command, then: Callable[[Outcome | DeskClosed], None]) -> None:
+    def _take_in(self, waiting: _Waiting) -> None:
         if not self._serving or len(self._waiting) >= self._settings.commands_waiting_max:
             raise DeskClosed(RETRY)
-        self._put(_Waiting(command, then))
+        self._put(waiting)
 
     def post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         """Carry out a command of a feed, in the order in which they are given.
@@ -312,12 +324,14 @@ class OrderDesk:
 
     async def _read(self) -> None:
         kept = await self._feed.kept_state()
-        oms = Oms(self._around) if kept is None else Oms.restore(kept.state, self._around)
+        limits = self._settings.limits
+        state = OmsState(limits) if kept is None else OmsState.restore(kept.state, limits)
+        oms = Oms(self._around, state)
         self._sequence = self._kept_sequence = 0 if kept is None else kept.sequence
         applied = 0
         async for sequence, body in self._feed.read(self._sequence + 1):
             for update in decode_updates(body):
-                oms.apply(update)
+                oms.replay(update)
             self._sequence = sequence
             applied += 1
             if applied % REPLAY_STEP == 0:
@@ -373,6 +387,7 @@ class OrderDesk:
         bodies: list[bytes] = []
         told: list[Told] = []
         outcomes: list[Outcome] = []
+        began = trio.current_time()
         try:
             for waiting in taken:
                 outcome = self._oms.handle(waiting.command, self._now())
@@ -382,12 +397,14 @@ class OrderDesk:
                     if outcome.kept:
                         told += self._apply(outcome.kept)
                         bodies.append(encode_updates(list(outcome.kept)))
+            decided = trio.current_time()
             if bodies:
                 self.unkept = frozenset(accounts_of(told))
                 self._committing = True
                 self._sequence = await self._feed.append(bodies)
                 self._committing = False
                 self.unkept = frozenset()
+            kept = trio.current_time()
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.outcome = outcome  # an answer is given for what is kept, and for nothing else
             self._tell(told, outcomes)
@@ -395,6 +412,8 @@ class OrderDesk:
             for waiting in taken:
                 waiting.end()
         self.settled()
+        clients = [waiting.taken for waiting in taken if waiting.taken is not None]
+        self.stages.count(clients, began, decided, kept, trio.current_time())
         for reading in self._readings:
             reading.found.append(reading.take())
         self._end_readings()
@@ -441,7 +460,8 @@ class OrderDesk:
             seconds = LOOK_SECONDS if due is None or before else (due - self._now()) / NANOSECONDS
             with trio.move_on_after(min(max(seconds, 0.0), LOOK_SECONDS)):
                 await self._changed.wait()
-            commands = self._oms.due(self._now())
+            due, now = self._oms.next_due(), self._now()
+            commands = self._oms.due(now) if due is not None and due <= now else []
             if commands:
                 done = trio.Event()
                 for command in commands[:-1]:

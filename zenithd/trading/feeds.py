@@ -30,6 +30,7 @@ from zenithd.oms.feeds import (
     ToAdapter,
     Unanswered,
 )
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus
 from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
 from zenithd.oms.streaming import FeedEvent, FeedRequest
@@ -41,6 +42,10 @@ INCOMING_MAX = 1_000
 
 OUTGOING_MAX = 10_000
 """Messages that wait for one adapter before it counts as gone."""
+
+QUESTIONS_MAX = 100
+"""Questions about requests that one adapter has at a time; further ones follow its answers. After a loss
+there may be more of them than messages may wait: whoever takes a feed over is not to drown in them."""
 
 FEED_STATUSES = tuple(status.value for status in ConnectionStatus)
 
@@ -87,6 +92,34 @@ class InProcessPort:
         self.outgoing.close()
 
 
+class Questions:
+    """About requests of one feed: those that wait, and how many the adapter has."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Account, str], Inquire] = {}
+        self._asked = 0
+
+    def clear(self) -> None:
+        """Nobody is there to answer; whoever comes is asked anew."""
+        self._waiting.clear()
+        self._asked = 0
+
+    def answered(self) -> None:
+        """One was."""
+        self._asked = max(self._asked - 1, 0)
+
+    def add(self, question: Inquire) -> None:
+        """One more; it takes the place of an earlier one about the same request."""
+        self._waiting[question.request.account, question.request.request_id] = question
+
+    def next(self) -> Inquire | None:
+        """The one to be asked now."""
+        if not self._waiting or self._asked >= QUESTIONS_MAX:
+            return None
+        self._asked += 1
+        return self._waiting.pop(next(iter(self._waiting)))
+
+
 class Feeds:
     """All feeds, by name. A listener of the order task, so that hubs wait while nothing can be kept."""
 
@@ -98,6 +131,9 @@ class Feeds:
         self._connections = 0
         self._kept: dict[str, int] = {}
         """Sequences that were kept and not acknowledged yet."""
+        self._questions: dict[str, Questions] = {}
+        self._sent: dict[tuple[str, Account, str], float] = {}
+        """When requests were given to their feeds, by feed, account and id: those that are not answered."""
         desk.deliver = self.deliver
         desk.settled = self._acknowledge
         desk.listeners.append(self)
@@ -121,12 +157,19 @@ class Feeds:
                 self._perform(hub, hub.lost(port.connection, self._now()))
 
     async def _listen(self, feed_id: str, port: InProcessPort) -> None:
-        """Take what an adapter sends, in its order; it waits while the order task is behind."""
+        """Take what an adapter sends, in its order; it waits while the order task is behind.
+
+        Raises:
+            FeedLost: the hub has ended the connection. An adapter that does not read would not notice.
+        """
         await self._desk.wait_read()
-        async for message in port.incoming:
-            hub = self._hub(feed_id)
-            self._perform(hub, hub.received(port.connection, message, self._now()))
-            await self._desk.wait_room()
+        try:
+            async for message in port.incoming:
+                hub = self._hub(feed_id)
+                self._perform(hub, hub.received(port.connection, message, self._now()))
+                await self._desk.wait_room()
+        except trio.ClosedResourceError:
+            raise FeedLost(f"feed {feed_id}: the hub has ended the connection") from None
 
     def _hub(self, feed_id: str) -> FeedHub:
         hub = self._hubs.get(feed_id)
@@ -163,17 +206,29 @@ class Feeds:
         hub = self._hubs.get(send.feed)
         if hub is None or not hub.is_online:
             if isinstance(send, Send):  # it went while the request was being kept: nothing was sent
-                self._post(FeedAnswer(send.feed, _update(send.request, RequestStatus.PENDING)))
+                told = _update(send.request, RequestStatus.PENDING)
+                self._post(FeedAnswer(send.feed, told, send.sending))
             return
         if isinstance(send, Send):
             order_id = "" if send.order is None else send.order.order_id
-            self._perform(hub, hub.request(send.request, order_id))
+            self._sent[send.feed, send.request.account, send.request.request_id] = trio.current_time()
+            self._perform(hub, hub.request(send.request, order_id, send.sending))
         else:
-            self._perform(hub, hub.query(ask_for_request(send.request)))
+            self._questions_of(hub).add(send)
+            self._ask(hub)
+
+    def _questions_of(self, hub: FeedHub) -> Questions:
+        return self._questions.setdefault(hub.feed_id, Questions())
+
+    def _ask(self, hub: FeedHub) -> None:
+        questions = self._questions_of(hub)
+        while hub.is_online and (question := questions.next()) is not None:
+            self._perform(hub, hub.query(ask_for_request(question.request, question.sending)))
 
     def begin(self) -> None:
         """The state was made anew: what was taken and is not in it has to be said again."""
         for feed_id, hub in self._hubs.items():
+            self._questions_of(hub).clear()
             kept = self._desk.state.positions.get(feed_id, 0)
             self._perform(hub, hub.fell_back(kept, self._now()))
             self._post(FeedStatus(hub.details))
@@ -212,9 +267,10 @@ class Feeds:
                 case Submitted(sequence, update):
                     then = partial(self._taken, hub.feed_id, sequence)
                     self._post(FeedUpdate(hub.feed_id, sequence, update), then)
-                case Answered(request, response):
+                case Answered(request, response, sending):
+                    self._count_answered(hub.feed_id, request)
                     told = _update(request, response.status, response.errors)
-                    self._post(FeedAnswer(hub.feed_id, told))
+                    self._post(FeedAnswer(hub.feed_id, told, sending))
                 case QueryAnswered(query, response):
                     question = question_of(query)
                     if question is not None and evidence_of(response) is Evidence.NEVER_RECEIVED:
@@ -223,13 +279,25 @@ class Feeds:
                             account=question.account,
                             status=RequestStatus.PENDING,
                         )
-                        self._post(FeedAnswer(hub.feed_id, told))
+                        self._post(FeedAnswer(hub.feed_id, told, question.sending))
+                    self._questions_of(hub).answered()
+                    self._ask(hub)
                 case StatusTold(details):
+                    if not hub.is_online:
+                        self._questions_of(hub).clear()
                     self._post(FeedStatus(details))
                 case Complaint(connection, errors, is_fatal):
                     self._complain(hub, connection, errors, is_fatal=is_fatal)
-                case Unanswered() | Configured():
-                    pass  # the status that is told with it says what follows; a description changes nothing
+                case Unanswered(requests):  # the status that is told with it says what follows
+                    for each in requests:
+                        self._sent.pop((hub.feed_id, each.account, each.request_id), None)
+                case Configured():
+                    pass  # a description changes nothing
+
+    def _count_answered(self, feed_id: str, request: ClientRequest) -> None:
+        sent = self._sent.pop((feed_id, request.account, request.request_id), None)
+        if sent is not None:
+            self._desk.stages.at_exchange(trio.current_time() - sent)
 
     def _post(self, command: Command, then: Callable[[Outcome | DeskClosed], None] | None = None) -> None:
         self._desk.post(command, then)

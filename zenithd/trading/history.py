@@ -124,7 +124,7 @@ class OrderHistory:
 
     async def state_at(self, time: int) -> OmsState:
         """The state after the last update of that time or before, in nanoseconds since the Unix epoch."""
-        state = OmsState()
+        state = OmsState(self._state().limits)
         records = 0
         async for _, body in self._feed.read():
             for kept in decode_updates(body):
@@ -154,7 +154,7 @@ class OrderHistory:
 
     async def _read(self, last: int) -> _Gathered:
         """What was kept up to an UpdateID, made again."""
-        gathered, state, records = _Gathered(self._entries_max), OmsState(), 0
+        gathered, state, records = _Gathered(self._entries_max), OmsState(self._state().limits), 0
         async for _, body in self._feed.read():
             if state.update_id >= last:
                 break

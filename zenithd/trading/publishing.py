@@ -59,6 +59,8 @@ class TradingPublisher:
         self._requests: dict[Account, set[str]] = {}
         self._holdings: dict[Account, set[tuple[str, str]]] = {}
         self._owed: set[str] = set()
+        self._names: dict[Account, dict[str, tuple[str, str]]] = {}
+        """Keys of each account's topics: asked for with every change, made once."""
 
     def begin(self) -> None:
         """Take what there is as known, and tell everybody all of it."""
@@ -220,6 +222,7 @@ class TradingPublisher:
 
     def _account_gone(self, account: Account) -> None:
         self._accounts.discard(account)
+        self._names.pop(account, None)
         self._send("Accounts", account, [records.account_gone(account)])
         gone = {"Operation": "Remove", "Account": {"ID": str(account)}}
         self._send("TradingAccounts", account, [gone])
@@ -233,8 +236,13 @@ class TradingPublisher:
         gathered.setdefault((topic, account), []).extend(payloads)
 
     def _listens(self, topic: str, account: Account) -> bool:
-        find = self._bus.find
-        return find(TRADING, f"{topic}!{account}") is not None or find(TRADING, topic) is not None
+        topics = self._bus.topics
+        if (TRADING, topic) in topics:
+            return True
+        names = self._names.get(account)
+        if names is None:
+            names = self._names[account] = {each: (TRADING, f"{each}!{account}") for each in RECORDS}
+        return names[topic] in topics
 
     def _send(
         self,

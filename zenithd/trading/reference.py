@@ -59,6 +59,16 @@ class MarketReference:
         listed = market.instruments.get(instrument_id(symbol.code, market.definition.id))
         return None if listed is None else order_market(market, listed, ex_destination)
 
+    def trades(self, symbol: Symbol, ex_destination: str) -> bool:
+        """Whether the market of a trading market lists the symbol there: each market says it for itself."""
+        market = self._find(market_of(ex_destination))
+        if market is None:
+            return True
+        listed = market.instruments.get(instrument_id(symbol.code, market.definition.id))
+        if listed is None or listed.instrument.issuer != symbol.exchange:
+            return False
+        return not listed.instrument.trading_markets or ex_destination in listed.instrument.trading_markets
+
     def trading_date(self, exchange: str, now: int) -> date:
         """The trading date of the exchange's market; the day of the clock there, while it has none."""
         market = self._market_of_exchange(exchange)
@@ -103,7 +113,6 @@ class MarketReference:
             code=instrument.code,
             currency=instrument.currency or market.definition.currency or self._currency,
             is_managed_fund=instrument.security_class is SecurityClass.MANAGED_FUND,
-            trading_markets=instrument.trading_markets,
             lot_size=instrument.lot_size or Decimal(1),
             tick_steps=_tick_steps(market, instrument),
             cfi_code=instrument.cfi,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from zenithd.oms.commands import Command, Define, Only, Transact
+from zenithd.oms.ledger import TRANSFER_CURRENCY, TRANSFER_PRICE
 from zenithd.oms.model.accounts import Account, AccountDetails
 from zenithd.oms.model.directory import OwnerDetails
 from zenithd.oms.model.transactions import AssetTransfer, CashTransfer, TransactionDetails
@@ -39,7 +40,16 @@ def describe(accounts: int) -> str:
     )
 
 
-def seed(accounts: int, symbols: Sequence[str]) -> Iterator[Command]:
+class SeededSymbol(NamedTuple):
+    """A symbol of which every account gets some."""
+
+    code: str
+    price: Decimal | None = None
+    """What they count as bought at; None: there is none yet, and the first purchase makes the average."""
+    currency: str = CURRENCY
+
+
+def seed(accounts: int, symbols: Sequence[SeededSymbol]) -> Iterator[Command]:
     """Make the accounts; carried out in part, it can be carried out again."""
     yield Define(OwnerDefined(details=OwnerDetails(owner_id=OWNER, name="Demonstration")))
     for number in range(1, accounts + 1):
@@ -52,8 +62,8 @@ def seed(accounts: int, symbols: Sequence[str]) -> Iterator[Command]:
             )
         )
         yield Transact(_cash(account), only=Only.IF_ZERO)
-        for code in symbols:
-            yield Transact(_assets(account, code), only=Only.IF_ZERO)
+        for symbol in symbols:
+            yield Transact(_assets(account, symbol), only=Only.IF_ZERO)
     done = OwnerDetails(owner_id=OWNER, name="Demonstration", metadata={SEEDED: str(accounts)})
     yield Define(OwnerDefined(details=done))
 
@@ -65,8 +75,14 @@ def _cash(account: Account) -> CashTransferred:
     )
 
 
-def _assets(account: Account, code: str) -> AssetTransferred:
+def _assets(account: Account, symbol: SeededSymbol) -> AssetTransferred:
+    has_price = symbol.price is not None and symbol.price > 0
     return AssetTransferred(
-        transaction=TransactionDetails(transaction_id=f"seed:{account}:{code}", account=account),
-        transfer=AssetTransfer(code=code, exchange=EXCHANGE, value=QUANTITY),
+        transaction=TransactionDetails(
+            transaction_id=f"seed:{account}:{symbol.code}",
+            account=account,
+            values={TRANSFER_PRICE: symbol.price} if symbol.price is not None and has_price else {},
+            properties={TRANSFER_CURRENCY: symbol.currency} if has_price else {},
+        ),
+        transfer=AssetTransfer(code=symbol.code, exchange=EXCHANGE, value=QUANTITY),
     )

@@ -27,6 +27,7 @@ from zenithd.oms.model.requests import RequestStatus
 from zenithd.oms.model.updates import RequestStatusDefined
 from zenithd.oms.reference import Vetting
 from zenithd.oms.rules import OmsRules
+from zenithd.oms.state import Limits
 from zenithd.oms.turn import Surroundings
 from zenithd.plugin.journal import JournalFeed
 from zenithd.trading.desk import DeskSettings, OrderDesk
@@ -36,8 +37,8 @@ from zenithd.trading.identifiers import RandomIdentifiers
 from zenithd.trading.operators import account_routes
 from zenithd.trading.prices import PriceWatch
 from zenithd.trading.publishing import TradingPublisher
-from zenithd.trading.reference import MarketReference
-from zenithd.trading.seed import EXCHANGE, is_seeded, seed
+from zenithd.trading.reference import MarketReference, order_market
+from zenithd.trading.seed import EXCHANGE, SeededSymbol, is_seeded, seed
 from zenithd.wire.trading.positions import AUTHORITY, PROVIDER, authority_feed, trading_feed
 
 ACCEPTED: Final = "accepted"
@@ -98,6 +99,7 @@ class TradingService:
             DeskSettings(
                 commands_waiting_max=settings.commands_waiting_max,
                 checkpoint_records=settings.checkpoint_records,
+                limits=limits(settings),
             ),
         )
         self.feeds = Feeds(self.desk, now)
@@ -153,7 +155,14 @@ class TradingService:
         exchange = self._markets.find(MarketId(EXCHANGE))
         if exchange is None or not exchange.instruments:
             raise _NotListedYet
-        symbols = sorted(each.instrument.code for each in exchange.instruments.values())
+        symbols = sorted(
+            SeededSymbol(
+                each.instrument.code,
+                order_market(exchange, each, "").last_or_close,
+                each.instrument.currency or exchange.definition.currency or self._settings.currency,
+            )
+            for each in exchange.instruments.values()
+        )
         for command in seed(accounts, symbols):
             outcome = await self.desk.execute(command)
             if isinstance(outcome, Refused):
@@ -175,6 +184,7 @@ class TradingService:
             answers=self.answers,
             shadows=self._shadows(),
             feeds=self.feeds.readings(),
+            stages=self.desk.stages.seconds,
         )
 
     def _answered(self, topic: str, answer: Answer) -> None:
@@ -202,10 +212,27 @@ def rules(settings: OrderSettings) -> OmsRules:
     return OmsRules(
         buffer_seconds=settings.buffer_seconds,
         answer_seconds=settings.answer_seconds,
+        retry_seconds=settings.retry_seconds,
+        queue_id=settings.authorisation_queue,
         queue_seconds=settings.queue_seconds,
         market_order_margin=Decimal(settings.market_order_margin),
         order_value_max=Decimal(settings.order_value_max),
         order_quantity_max=Decimal(settings.order_quantity_max),
+        expiry_days_max=settings.expiry_days_max,
+        together_max=settings.requests_together_max,
+        digits_max=settings.digits_max,
+        text_length_max=settings.text_length_max,
+        properties_max=settings.properties_max,
+    )
+
+
+def limits(settings: OrderSettings) -> Limits:
+    """How much the state remembers of what is over."""
+    return Limits(
+        finished_requests=settings.finished_requests_max,
+        removed_orders=settings.removed_orders_max,
+        transactions=settings.transactions_max,
+        transfers=settings.transfers_max,
     )
 
 

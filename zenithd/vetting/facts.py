@@ -9,10 +9,11 @@ with decimal128 (34 digits) as decimal context.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -22,8 +23,7 @@ Lookup = Callable[[], T | None]
 """Finds a value when it is wanted; None if there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(msgspec.Struct, frozen=True, gc=False):
     """The request to vet: `type` is Place, Amend, Cancel or Move; `time` knows its zone."""
 
     id: str
@@ -35,15 +35,13 @@ class RequestFacts:
             raise ValueError(f"the time of request {self.id} has no zone")
 
 
-@dataclass(frozen=True, slots=True)
-class UserFacts:
+class UserFacts(msgspec.Struct, frozen=True, gc=False):
     """Who sent the request."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFacts:
+class AccountFacts(msgspec.Struct, frozen=True, gc=False):
     """The trading account; `id` as clients write it (`XS:0001`)."""
 
     id: str
@@ -51,11 +49,10 @@ class AccountFacts:
     advisor: str | None = None
     branch: str | None = None
     broker: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceFacts:
+class BalanceFacts(msgspec.Struct, frozen=True, gc=False):
     """Cash in the currency of the symbol: `amount` is booked, `trading` may be spent on new orders."""
 
     currency: str
@@ -63,8 +60,7 @@ class BalanceFacts:
     trading: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DetailsFacts:
+class DetailsFacts(msgspec.Struct, frozen=True, gc=False):
     """The order as the request wants it; Place and Amend have this.
 
     Attributes:
@@ -85,8 +81,7 @@ class DetailsFacts:
         return self.visible + self.hidden
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
+class OrderFacts(msgspec.Struct, frozen=True, gc=False):
     """The order before the request; of a new one only the side and the type, and zeros.
 
     Attributes:
@@ -111,8 +106,7 @@ class OrderFacts:
         return self.quantity - self.executed
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingFacts:
+class HoldingFacts(msgspec.Struct, frozen=True, gc=False):
     """What the account has of the symbol; `available` is not reserved by open orders."""
 
     quantity: Decimal
@@ -121,8 +115,7 @@ class HoldingFacts:
     cost: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolFacts:
+class SymbolFacts(msgspec.Struct, frozen=True, gc=False):
     """The symbol; `market` is the trading market that the order goes to."""
 
     code: str
@@ -130,11 +123,10 @@ class SymbolFacts:
     market: str
     symbol_class: str | None = None
     is_index: bool | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class MarketFacts:
+class MarketFacts(msgspec.Struct, frozen=True, gc=False):
     """Prices of the symbol on its market, and the trading status of the market."""
 
     best_bid: Decimal | None = None
@@ -150,8 +142,7 @@ class MarketFacts:
         return self.close if self.last is None else self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """Everything that the rules may ask for about one request."""
 
     request: RequestFacts

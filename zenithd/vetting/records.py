@@ -25,7 +25,7 @@ from zenithd.vetting.facts import (
     known,
 )
 
-_TYPES: Mapping[str, type] = {
+_TYPES: Mapping[str, type[msgspec.Struct]] = {
     "request": RequestFacts,
     "user": UserFacts,
     "order": OrderFacts,
@@ -47,11 +47,11 @@ _TEXTS = frozenset({
 """Fields that are texts; other texts that are encoded are numbers."""
 
 
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+def _fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    return kind.__struct_fields__
 
 
-def _taker(kind: type) -> Callable[[Any], Any]:
+def _taker(kind: type[msgspec.Struct]) -> Callable[[Any], Any]:
     fields = _fields(kind)
     take = attrgetter(*fields)
     return take if len(fields) > 1 else lambda value: (take(value),)
@@ -96,7 +96,7 @@ def decode_facts(encoded: bytes) -> Facts:
     return Facts(**objects)
 
 
-def _object(name: str, kind: type, values: list[Any]) -> Any:
+def _object(name: str, kind: type[msgspec.Struct], values: list[Any]) -> Any:
     fields = _fields(kind)
     if len(values) > len(fields):
         raise ValueError(f"{name} of a newer version")

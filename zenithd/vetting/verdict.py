@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from zenithd.vetting.errors import Position
 from zenithd.vetting.syntax import Level
 
@@ -52,8 +54,7 @@ class Finding(NamedTuple):
         return " ".join((self.code, *map(value_text, self.arguments)))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the rules say of a request.
 
     Attributes:
@@ -72,8 +73,7 @@ class Verdict:
         return tuple(dict.fromkeys(finding.text for finding in self.findings if finding.code))
 
 
-@dataclass(frozen=True, slots=True)
-class ShadowVerdict:
+class ShadowVerdict(msgspec.Struct, frozen=True, gc=False):
     """What one shadow set would have said."""
 
     set_name: str

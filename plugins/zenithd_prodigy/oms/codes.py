@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from zenithd.oms.abilities import AMENDS, TAKES_INSTRUCTIONS
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import OrderStatusDetails
 from zenithd.oms.model.orders import OrderUpdateReason
@@ -43,6 +44,9 @@ ORDER_STATUSES: Final = (
     OrderStatusDetails(code=REJECTED, name="Rejected", is_completed=True),
 )
 """Statuses of the exchange's orders (platform A.7)."""
+
+ABILITIES: Final = {AMENDS: "", TAKES_INSTRUCTIONS: ""}
+"""Of an order in the market price and quantities alone can be amended; there are no order instructions."""
 
 CLOSED: Final[dict[CloseReason, tuple[str, OrderUpdateReason]]] = {
     reason: (EXPIRED, OrderUpdateReason.STATUS)

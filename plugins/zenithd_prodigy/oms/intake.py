@@ -26,6 +26,7 @@ MINIMUM: Final = "MinimumQuantity"
 VALIDITY: Final = "Validity"
 ALL_OR_NONE: Final = "AllOrNone"
 ORDER_TYPE: Final = "OrderType"
+INSTRUCTIONS: Final = "Instructions"
 
 _NANOSECONDS: Final = 1_000_000_000
 _TYPES: Final = {
@@ -63,6 +64,7 @@ class Standing(msgspec.Struct, frozen=True):
     number: int
     order_type: OrderType
     lifetime: Lifetime
+    expiry_date: int | None
     side: Side
     has_display: bool
     minimum: Decimal
@@ -121,6 +123,8 @@ def amendment(
         return Refusal(("OrderType",), "an order's type cannot be amended")
     if body.lifetime is not standing.lifetime:
         return Refusal(("Validity",), "an order's validity cannot be amended")
+    if body.expiry_date != standing.expiry_date:
+        return Refusal(("ExpiryDate",), "an order's last day cannot be amended")
     if request.values.get(MINIMUM, Decimal(0)) != standing.minimum:
         return Refusal(("MinimumQuantity",), "an order's minimum quantity cannot be amended")
     terms = _terms(request, body, place)
@@ -156,6 +160,8 @@ def _terms(
 ) -> tuple[exchange.OrderType, int | None, int, int] | Refusal:
     """Type, price, whole and hidden quantity in the symbol's units."""
     symbol = place.symbol
+    if request.properties.get(INSTRUCTIONS):
+        return Refusal(("Details Instructions",), "the market has no order instructions")
     order_type = _TYPES.get(body.order_type)
     if order_type is None or ORDER_TYPE in request.properties:
         return Refusal(("OrderType.Market",), "the market takes Limit, Market and MarketToLimit")

@@ -34,12 +34,12 @@ class Memory(msgspec.Struct, Generic[Key, Value]):
         self.current[key] = value
         self.newest = now
 
+    def values(self) -> Iterator[Value]:
+        """All that is remembered, the older generation first."""
+        yield from self.previous.values()
+        yield from self.current.values()
+
     def get(self, key: Key) -> Value | None:
         """The value; None if it is not, or no longer, remembered."""
         found = self.current.get(key)
         return self.previous.get(key) if found is None else found
-
-    def values(self) -> Iterator[Value]:
-        """All that is remembered, in no order; what was remembered anew may come twice."""
-        yield from self.current.values()
-        yield from self.previous.values()

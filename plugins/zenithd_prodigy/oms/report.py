@@ -48,6 +48,7 @@ from zenithd.oms.model.updates import (
     Transformed,
 )
 from zenithd.oms.streaming import FeedUpdate
+from zenithd.oms.words import DEPTH_ORDER_ID
 from zenithd_prodigy.model import events as e
 from zenithd_prodigy.model import orders as exchange
 from zenithd_prodigy.model.definitions import SymbolDefinition
@@ -296,7 +297,7 @@ class Reporter:
             expiry_date=_midnight(event),
             ex_destination=market.destination,
             values=_values(event, symbol.quantity_scale),
-            properties={VALIDITY: ALL_OR_NONE} if event.all_or_none else {},
+            properties=_properties(event),
             created=event.time,
             timestamp=event.time,
             status=codes.ON_MARKET,
@@ -436,31 +437,40 @@ class Reporter:
         self._describe()
 
     def _renamed(self, market: ReportedMarket, event: e.SymbolChanged) -> None:
-        """Orders have the new code in their market; they are told with it, and what is held has it, once no
-        market lists the exchange's symbol under the old one."""
-        old, new, exchange_code = (
-            event.symbol,
-            event.definition.code,
-            event.definition.exchange or market.code,
-        )
-        for reported in market.orders.values():
+        """Orders stay in the market under the new code; where that is the symbol's everywhere, holdings and
+        orders of all accounts follow it, in whichever market."""
+        old, new = event.symbol, event.definition.code
+        for reported in (*market.orders.values(), *market.closed.values()):
             if reported.symbol == old:
                 reported.symbol = new
-        markets = self.told.markets.values()
-        if any(old in each.symbols and _exchange_of(each, old) == exchange_code for each in markets):
+        issuer = event.definition.exchange or market.code
+        if not self._gives_names(market, issuer, old):
             return
-        for each in markets:
+        for each in self.told.markets.values():
             for reported in (*each.orders.values(), *each.closed.values()):
-                if (reported.order.exchange, reported.order.code) == (exchange_code, old):
+                if (reported.order.exchange, reported.order.code) == (issuer, old):
                     reported.order = msgspec.structs.replace(reported.order, code=new)
         rename = SymbolRename(
             transform_id=f"{self._place}/{len(self._updates)}",
-            exchange=exchange_code,
+            exchange=issuer,
             code=old,
             new_code=new,
+            text=f"renamed on {market.code}",
             timestamp=event.time,
         )
         self._tell(Transformed(transform=rename))
+
+    def _gives_names(self, market: ReportedMarket, issuer: str, old: str) -> bool:
+        """Whether a symbol of an issuer has another code everywhere when it has one in this market.
+
+        That is so in the issuer's own market; without one, in the last market that has the old code.
+        """
+        if market.code == issuer or self.find_market(issuer) is not None:
+            return market.code == issuer
+        return not any(
+            old in each.symbols and (each.symbols[old].exchange or each.code) == issuer
+            for each in self.told.markets.values()
+        )
 
     def _unlisted(self, number: int, market: ReportedMarket, event: e.SymbolUnlisted) -> None:
         del market.symbols[event.symbol]
@@ -501,6 +511,7 @@ class Reporter:
                     )
                     for market in markets
                 ),
+                metadata=codes.ABILITIES,
                 order_statuses=codes.ORDER_STATUSES,
             )
             for code, markets in listing.items()
@@ -583,10 +594,6 @@ _NOTES: Final[dict[type, Callable[[Reporter, Any], None]]] = {
 }
 
 
-def _exchange_of(market: ReportedMarket, code: str) -> str:
-    return market.symbols[code].exchange or market.code
-
-
 def _is_movable(order: OrderState, account: Account) -> bool:
     """An order that is filled can be moved too, one that was cancelled cannot."""
     return order.account == account and (not order.is_completed or order.status == codes.FILLED)
@@ -599,6 +606,11 @@ def _values(event: e.OrderPlaced, scale: int) -> dict[str, Decimal]:
     if event.minimum:
         values[MINIMUM] = _decimal(event.minimum, scale)
     return values
+
+
+def _properties(event: e.OrderPlaced) -> dict[str, str]:
+    properties = {DEPTH_ORDER_ID: order_id_text(event.order)}
+    return properties | {VALIDITY: ALL_OR_NONE} if event.all_or_none else properties
 
 
 def _midnight(event: e.OrderPlaced) -> int | None:

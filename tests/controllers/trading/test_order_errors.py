@@ -53,6 +53,7 @@ PLACE: list[tuple[str, str, dict[str, Any]]] = [
     ("Details", INVALID, {"Flags": "PDS"}),
     ("Details", INVALID, {"Flags": [1]}),
     ("Details", INVALID, {"Instructions": "Best"}),
+    ("Details", INVALID, {"Instructions": ["Best Sweep"]}),
     ("Details", INVALID, {"BrokerageSchedule": 7}),
     ("Details", INVALID, {"BrokerageSchedule": "none such"}),
     ("Order", INVALID, {"RequestID": 5}),
@@ -225,8 +226,8 @@ async def destinations(world: World, *changes: tuple[str, str]) -> None:
 
 
 async def without_feed(world: World) -> Any:
-    await destinations(world, ("XSX::DARK", "Nobody"))
-    return await world.result("PlaceOrder", place(Route={"Algorithm": "Market", "Market": "XSX::DARK"}))
+    await destinations(world, ("XSZ::XSZ", "Nobody"))
+    return await world.result("PlaceOrder", place(Route={"Algorithm": "Market", "Market": "XSZ::XSZ"}))
 
 
 async def symbol_not_there(world: World) -> Any:

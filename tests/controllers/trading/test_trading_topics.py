@@ -94,11 +94,11 @@ async def test_holdings_are_plain_objects(world: World) -> None:
         "Code": "XS01",
         "Account": ACCOUNT,
         "Style": "Market",
-        "Cost": 0,
+        "Cost": 2_000,
         "Currency": "AUD",
         "TotalQuantity": 1_000,
         "TotalAvailable": 970,
-        "AveragePrice": 0,
+        "AveragePrice": 2,
     }
     assert len(await world.result("QueryHoldings", {**MINE, "Exchange": "XSX", "Code": "XS02"})) == 1
     assert await world.result("QueryHoldings", {**MINE, "Exchange": "ASX"}) == []
@@ -632,6 +632,12 @@ async def test_who_loses_a_right_is_told_to_forget(world: World) -> None:
         [{"O": "C", "Account": "XS:0002"}, {"O": "C", "Account": "XS:0003"}]
     ]
     assert opened.taken_away(opened.entitlement) == []
+    accounts = world.open("Accounts", ONLY_FIRST)  # those that stay are not touched
+    assert isinstance(accounts, Opened) and accounts.taken_away is not None
+    assert accounts.taken_away(held.entitlement) == [
+        [{"ID": "XS:0002", "Feed": "Impaired"}, {"ID": "XS:0003", "Feed": "Impaired"}]
+    ]
+    assert accounts.taken_away(accounts.entitlement) == []
     balances = world.open("Balances", ONLY_FIRST)
     assert isinstance(balances, Opened) and balances.taken_away is not None
     ((record, _),) = balances.taken_away(held.entitlement)

@@ -122,6 +122,7 @@ def amended(order_id: str, body: OrderNew, **changes: Any) -> OrderAmend:
         quantity=Decimal(changes.get("quantity", body.quantity)),
         price=Decimal(changes["price"]) if "price" in changes else body.price,
         lifetime=changes.get("lifetime", body.lifetime),
+        expiry_date=changes.get("expiry_date", body.expiry_date),
         ex_destination=body.ex_destination,
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from hypothesis import given
@@ -103,31 +105,22 @@ async def test_an_order_outlives_the_code_of_its_symbol(autojump_clock: MockCloc
         assert exchange.orders() == []
 
 
-async def test_what_is_held_follows_a_symbol_once_no_market_has_its_old_code(
+async def test_an_order_in_another_market_is_told_with_the_code_that_its_issuer_gives(
     autojump_clock: MockClock,
 ) -> None:
-    def renames() -> list[Transformed]:
-        return [each for each in oms.taken[FEED] if isinstance(each, Transformed)]
-
     async with trading() as (exchange, oms):
-        resting = oms.place(new(Side.BUY, 100, "1.50"))
+        resting = oms.place(new(Side.BUY, 100, "1.50", market="XSY::XSY"))
         await oms.wait_finished(resting)
-        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="XS99"))
-        await oms.wait_finished(oms.place(new(Side.BUY, 100, "1.30", code="XS99")))
-        assert renames() == []
-        await exchange.do(c.RenameSymbol(market="XSY", symbol="XS01", new_code="XS99"), "XSY")
-        await oms.wait_until(lambda: bool(renames()), "the rename")
-        (told,) = renames()
-        assert isinstance(told.transform, SymbolRename)
-        assert (told.transform.exchange, told.transform.code, told.transform.new_code) == (
-            "XSX",
-            "XS01",
-            "XS99",
-        )
-        await oms.wait_finished(oms.place(cancelled(resting.order_id, new(code="XS99"))))
-        order = oms.order(resting)
-        assert order is not None
-        assert (order.code, order.status) == ("XS99", "Cancelled")
+        for market, code, trades in (("XSY", "XS01", 1), ("XSX", "OFXSX", 2)):
+            await exchange.do(c.RenameSymbol(market=market, symbol="XS01", new_code=f"OF{market}"), market)
+            sold = msgspec.structs.replace(contra(10), market="XSY", symbol="OFXSY")
+            await exchange.do(sold, "XSY")
+            await oms.wait_until(partial(_has_traded, oms, resting, trades), f"{trades} trades")
+            assert oms.trades(resting)[-1].order.code == code
+
+
+def _has_traded(oms: MemoryOms, placed: Placed, times: int) -> bool:
+    return len(oms.trades(placed)) == times
 
 
 # Terms
@@ -205,7 +198,8 @@ async def test_hidden_and_least_quantities_and_all_or_none(autojump_clock: MockC
             await oms.wait_finished(placed)
             order = oms.order(placed)
             assert order is not None
-            assert (order.values, order.properties) == (values, properties)
+            named = {"DepthOrderID": order.external_id}
+            assert (order.values, order.properties) == (values, properties | named)
         iceberg, least, whole = (order for _, order in exchange.keeper().market.model.orders_of("XS"))
         assert (iceberg.visible, iceberg.leaves) == (30, 100)
         assert (least.minimum, whole.all_or_none) == (30, True)
@@ -293,9 +287,12 @@ async def test_what_an_exchange_cannot_amend_is_refused(autojump_clock: MockCloc
             (amended(placed.order_id, new(Side.SELL)), ("Side",)),
             (amended(placed.order_id, new(order_type=OrderType.MARKET)), ("OrderType",)),
             (amended(placed.order_id, new(), lifetime=Lifetime.GOOD_TILL_CANCEL), ("Validity",)),
+            (amended(placed.order_id, new(), expiry_date=86_400 * 1_000_000_000), ("ExpiryDate",)),
             (amended(placed.order_id, new()), ("Details",)),
         ):
             assert (await oms.wait_finished(oms.place(body))).errors == errors
+        told = oms.place(new(), properties={"Instructions": "Best"})
+        assert (await oms.wait_finished(told)).errors == ("Details Instructions",)
         least = oms.place(amended(placed.order_id, new()), values={"MinimumQuantity": Decimal(1)})
         assert (await oms.wait_finished(least)).errors == ("MinimumQuantity",)
         await exchange.do(c.SetStatus(market="XSX", status=Status.CLOSED))
@@ -382,6 +379,26 @@ async def test_exchanges_are_described_again_when_what_they_list_changes(autojum
         placed = oms.place(new())
         assert (await oms.wait_finished(placed)).status is RequestStatus.COMPLETED
         assert placed.order_id in [context for _, context, _ in exchange.orders(entity="XT")]
+
+
+async def test_a_symbol_is_renamed_for_all_accounts_where_its_issuer_gives_the_names(
+    autojump_clock: MockClock,
+) -> None:
+    """A market that lists another one's symbol under another code renames nothing elsewhere."""
+    async with trading() as (exchange, oms):
+        await exchange.do(c.RenameSymbol(market="XSY", symbol="XS01", new_code="OTHER"), "XSY")
+        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="NEW"))
+
+        def renames() -> list[tuple[str, str, str]]:
+            found = [each.transform for each in oms.taken[FEED] if isinstance(each, Transformed)]
+            assert all(isinstance(each, SymbolRename) for each in found)
+            return [(each.exchange, each.code, each.new_code) for each in found]
+
+        await oms.wait_until(lambda: bool(renames()))
+        assert renames() == [("XSX", "XS01", "NEW")]
+        assert (await oms.wait_finished(oms.place(new()))).status is RequestStatus.REJECTED
+        placed = oms.place(new(code="NEW"))
+        assert (await oms.wait_finished(placed)).status is RequestStatus.COMPLETED
 
 
 # Moves

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 import structlog.testing
 import trio
 from prodigy_exchange import Exchange
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.oms.desk import XS1, Listing, Numbers
+from tests.oms.desk import CENT, OPEN, XS1, Listing, Numbers
 from tests.oms.desk import new as order_request
 from zenithd.domain.market_data import Side
 from zenithd.oms.commands import Accepted, Define, Submit, Transact
@@ -25,6 +26,8 @@ from zenithd.oms.model.accounts import AccountDetails
 from zenithd.oms.model.directory import ConnectionStatus, OwnerDetails
 from zenithd.oms.model.events import ViewEvent
 from zenithd.oms.model.orders import OrderState
+from zenithd.oms.model.orders import Side as Buy
+from zenithd.oms.model.requests import ClientRequest, OrderCancel
 from zenithd.oms.model.transactions import CashTransfer, TransactionDetails
 from zenithd.oms.model.updates import AccountDefined, CashTransferred, OwnerDefined
 from zenithd.oms.reference import Verdict
@@ -114,8 +117,9 @@ class World:
 
     def __init__(self, exchange: Exchange, folder: Path, journals: Journals, orders: MemoryJournal) -> None:
         self.clock = FakeClock()
+        self.listing = Listing()
         around = Surroundings(
-            reference=Listing(),
+            reference=self.listing,
             vetting=lambda case: Verdict(),
             fees=FeeTable(),
             identifiers=Numbers(),
@@ -260,6 +264,34 @@ async def test_after_a_crash_of_everything_the_order_is_there_once(
         await trio.sleep(60)
         assert exchange.orders() == [("XS01", order_id, 100)]
         assert world.desk.state.cash[XS1]["AUD"].unfilled_buys == -150
+
+
+async def test_orders_and_holdings_follow_a_symbol_that_is_renamed(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    journals, orders = Journals(), MemoryJournal()
+    exchange = Exchange(journals.of("prodigy"))
+    async with trading(exchange, tmp_path, journals, orders) as world:
+        order_id = await world.place()
+        await world.is_now(order_id, "OnMarket")
+        await exchange.do(contra(30))
+        await world.is_now(order_id, "PartialFill")
+        await exchange.do(c.RenameSymbol(market="XSX", symbol="XS01", new_code="NEW"))
+        await world.until(lambda: world.order(order_id).code == "NEW")
+        held = world.desk.state.assets[XS1]
+        assert {key: position.quantity for key, position in held.items()} == {("XSX", "NEW"): 30}
+        await exchange.do(msgspec.structs.replace(contra(30), symbol="NEW"))
+        await world.until(lambda: world.order(order_id).executed_quantity == 60)
+        assert world.order(order_id).code == "NEW"
+        assert world.desk.state.assets[XS1]["XSX", "NEW"].quantity == 60
+        world.listing.symbols["XSX", "NEW"] = msgspec.structs.replace(CENT, code="NEW")
+        world.listing.markets["NEW", "XSX::XSX"] = OPEN
+        body = OrderCancel(order_id=order_id, code="NEW", exchange="XSX", side=Buy.BUY, quantity=Decimal(0))
+        request = ClientRequest(request_id="C1", account=XS1, body=body)
+        assert isinstance(await world.desk.execute(Submit(request)), Accepted)
+        await world.is_now(order_id, "Cancelled")
+        assert world.desk.state.cash[XS1]["AUD"].unfilled_buys == 0
+        assert world.desk.state.refusals.get(FEED) is None
 
 
 def contra(quantity: int) -> c.PlaceOrder:

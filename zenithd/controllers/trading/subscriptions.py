@@ -42,7 +42,8 @@ class TradingSubscriptions:
         """Resolve a subscription."""
         everything = seen_by(access)
         if topic == "Accounts":
-            return Opened(topic, everything, self._accounts, taken_away=self._accounts_lost)
+            lost = partial(self._accounts_lost, everything)
+            return Opened(topic, everything, self._accounts, taken_away=lost)
         if topic == "TradingAccounts":
             return Opened(topic, everything, self._trading_accounts)
         render = RECORDS.get(topic)
@@ -72,15 +73,18 @@ class TradingSubscriptions:
 
     def _lost(self, topic: str, sees: Visible, held: Hashable) -> list[Any]:
         """Clear what the subscriber was told of accounts that it does not see any more."""
-        lost = [each for each in _entitled(held).accounts(self._desk) if each not in sees]
-        return _data([each for account in lost for each in cleared(topic, account)])
+        gone = self._gone(sees, held)
+        return _data([each for account in gone for each in cleared(topic, account)])
+
+    def _gone(self, sees: Visible, held: Hashable) -> list[Account]:
+        return [each for each in _entitled(held).accounts(self._desk) if each not in sees]
 
     def _accounts(self, entitlement: Hashable) -> list[Any]:
         return [records.account_states(self._desk, _entitled(entitlement).accounts(self._desk))]
 
-    def _accounts_lost(self, held: Hashable) -> list[Any]:
+    def _accounts_lost(self, sees: Visible, held: Hashable) -> list[Any]:
         """Their feed is impaired: no list of the protocol takes an account back from Accounts (1.5)."""
-        return _data([records.account_gone(each) for each in _entitled(held).accounts(self._desk)])
+        return _data([records.account_gone(each) for each in self._gone(sees, held)])
 
     def _trading_accounts(self, entitlement: Hashable) -> list[Any]:
         states = records.account_states(self._desk, _entitled(entitlement).accounts(self._desk))

@@ -186,3 +186,5 @@ class ClientRequestState(Entity, frozen=True, kw_only=True):
     send_before: int | None = None
     """While pending: when it is no longer sent. None: it may wait for ever."""
     is_completed: bool = False
+    sendings: int = 0
+    """How often it was submitted: more than once only after its feed said that it never arrived."""

@@ -17,6 +17,7 @@ from zenithd.oms.model.transforms import OwnerRename
 from zenithd.oms.model.updates import AccountDefined, AccountUndefined, OwnerDefined, OwnerUndefined
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.held import Held
+from zenithd.oms.state.moves import note_moves, release_for_moves, reserve_for_moves
 from zenithd.oms.state.order_changes import restated
 
 Value = TypeVar("Value")
@@ -49,6 +50,7 @@ def rename_account(effects: Effects, old: Account, new: Account, transform_id: s
         state.accounts[new] = replace(details, account=new)
         effects.events.append(MetadataChanged(AccountUndefined(account=old)))
         effects.events.append(MetadataChanged(AccountDefined(details=state.accounts[new])))
+    release_for_moves(effects)
     for cash in list(state.cash.get(old, {}).values()):
         effects.drop_cash(cash)
         effects.put_cash(replace(cash, account=new))
@@ -63,6 +65,8 @@ def rename_account(effects: Effects, old: Account, new: Account, transform_id: s
     _rename_keys(state.requests_of_order, old, new)
     for linked in state.requests_of_order.values():
         _rename_keys(linked, old, new)
+    note_moves(state)
+    reserve_for_moves(effects)
 
 
 def _rename_orders(effects: Effects, old: Account, new: Account, transform_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from decimal import localcontext
 from typing import TypeVar
 
 import msgspec
@@ -19,11 +20,17 @@ from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import ClientRequestState
 from zenithd.oms.model.transactions import ClientTransaction
 from zenithd.oms.model.updates import OMS
+from zenithd.oms.numbers import EXACT
 from zenithd.oms.reserves import Amendment
+from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.finished import Finished
 from zenithd.oms.state.held import Held
+from zenithd.oms.state.moves import note_moves, reserve_for_moves
+from zenithd.oms.state.retention import keep_within_limits
 
-VERSION = 1
+MOVES_RESERVE = 2
+"""From this version on positions have what moves in flight reserve at their destinations."""
+VERSION = 2
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -92,6 +99,10 @@ def restore_into(state: Held, encoded: bytes) -> None:
         state.transactions.setdefault(details.account, {})[details.transaction_id] = transaction
     for account, transfers in checkpoint.transfers:
         state.transfers[account] = {made.details.transaction_id: made for made in transfers}
+    keep_within_limits(state)
+    if checkpoint.version < MOVES_RESERVE:
+        with localcontext(EXACT):
+            reserve_for_moves(Effects(state, state.time))
 
 
 def _captured(state: Held) -> Checkpoint:
@@ -179,3 +190,4 @@ def _restore_requests(state: Held, checkpoint: Checkpoint) -> None:
         state.requests_of_order[account, order_id] = dict.fromkeys(requests)
     for account, order_id, amendments in checkpoint.amendments:
         state.amendments[account, order_id] = amendments
+    note_moves(state)

@@ -10,7 +10,7 @@ from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.events import BalanceChanged, HoldingChanged, TransactionMade, ViewEvent
 from zenithd.oms.model.orders import OrderState, Side
 from zenithd.oms.model.transactions import ClientTransaction, TransactionType
-from zenithd.oms.reserves import UNFILLED_BUYS_SIGN
+from zenithd.oms.reserves import UNFILLED_BUYS_SIGN, reserve
 from zenithd.oms.state.held import Held, Symbol
 
 
@@ -84,6 +84,8 @@ class Effects:
             needed: what it reserved, see `Held.reserved_by`.
             after: the order as it is now; None if it is gone.
         """
+        if self.state.moves:
+            self._reserve_at_destinations(before, after)
         needs = self.state.reserved_by(after) if after is not None else ZERO
         if before is not None and after is not None and _same_need(before, after):
             if needs != needed:
@@ -93,6 +95,16 @@ class Effects:
             self._add_reserve(before, -needed)
         if after is not None and needs:
             self._add_reserve(after, needs)
+
+    def reserve_at(self, destination: Account, order: OrderState) -> None:
+        """Another account is to have what the order needs."""
+        if needed := reserve(order):
+            self._add_reserve(replace(order, account=destination), needed)
+
+    def release_at(self, destination: Account, order: OrderState) -> None:
+        """It no longer is."""
+        if needed := reserve(order):
+            self._add_reserve(replace(order, account=destination), -needed)
 
     def tell_transaction(self, transaction: ClientTransaction) -> None:
         """The Transactions view has it; the account's oldest gives way to it."""
@@ -122,6 +134,16 @@ class Effects:
             elif assets_now != assets:
                 changed.append(HoldingChanged(assets_now))
         return changed + self.events
+
+    def _reserve_at_destinations(self, before: OrderState | None, after: OrderState | None) -> None:
+        """What moves in flight reserve follows their order. First more, then less: so no position vanishes
+        in between."""
+        if after is not None:
+            for destination in self.state.destinations_of(after):
+                self.reserve_at(destination, after)
+        if before is not None:
+            for destination in self.state.destinations_of(before):
+                self.release_at(destination, before)
 
     def _add_reserve(self, order: OrderState, needed: Decimal) -> None:
         if order.side is Side.BUY:

@@ -73,6 +73,9 @@ class Held:
         """By account and order id: the requests that concerned an order that is held."""
         self.amendments: dict[tuple[Account, str], dict[str, Amendment]] = {}
         """By account and order id: those in flight, by request id."""
+        self.moves: dict[tuple[Account, str], dict[tuple[Account, str], None]] = {}
+        """By account and order id: the requests in flight that are to take the order to another account;
+        follows from `requests`."""
         self.cash: dict[Account, dict[str, CashPosition]] = {}
         self.assets: dict[Account, dict[Symbol, AssetPosition]] = {}
         self.trades: dict[Account, dict[str, dict[str, Booking]]] = {}
@@ -152,6 +155,11 @@ class Held:
     def reserved_by(self, order: OrderState) -> Decimal:
         """What the order reserves: money in its currency for a buyer, units for a seller."""
         return reserve(order, self.amendments_of(order))
+
+    def destinations_of(self, order: OrderState) -> list[Account]:
+        """Other accounts that moves in flight are to take it to: each reserves what the order needs."""
+        moves = self.moves.get((order.account, order.order_id))
+        return sorted({account for account, _ in moves} - {order.account}) if moves else []
 
     def next_removal(self) -> int | None:
         """When the next order is to be removed; None if none is."""

@@ -1,8 +1,8 @@
 """What requests and their updates do to the state: never to money, which the exchange's actions move. Pure.
 
-One exception: an amendment in flight reserves (see `zenithd.oms.reserves`). A queue operation that replaces
-a queued request's body takes effect with its `Requested`; one that updates a queued request is only noted,
-its effect is the `RequestUpdated` that is kept with it.
+One exception: an amendment or a move in flight reserves (see `zenithd.oms.reserves` and `moves`). A queue
+operation that replaces a queued request's body takes effect with its `Requested`; one that updates a queued
+request is only noted, its effect is the `RequestUpdated` that is kept with it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from zenithd.oms.ledger import replace
+from zenithd.oms.lifecycle import is_sending
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.events import RequestChanged
@@ -28,7 +29,8 @@ from zenithd.oms.model.updates import Requested, RequestUpdated
 from zenithd.oms.reserves import Amendment
 from zenithd.oms.state.effects import Effects
 from zenithd.oms.state.finished import Finished, request_digest
-from zenithd.oms.state.retention import forget_if_alone, link
+from zenithd.oms.state.moves import begin_move, end_move
+from zenithd.oms.state.retention import forget_finished, forget_if_alone, link
 
 Value = TypeVar("Value")
 
@@ -48,6 +50,7 @@ def requested(effects: Effects, update: Requested) -> None:
         timestamp=effects.time,
         send_before=update.send_before,
     )
+    forget_finished(state, account, request_id)
     state.requests.setdefault(account, {})[request_id] = taken
     state.digests.setdefault(account, {})[request_id] = request_digest(request)
     link(state, account, request_id, order_id)
@@ -55,6 +58,8 @@ def requested(effects: Effects, update: Requested) -> None:
         state.orders_created += 1
     elif isinstance(body, OrderAmend):
         _reserve_amendment(effects, account, request_id, order_id, _amendment(body, update))
+    elif isinstance(body, OrderMove):
+        begin_move(effects, account, request_id, body)
     elif isinstance(body, ClientQueueReplace):
         _replace_body(effects, account, body, update)
     effects.events.append(RequestChanged(taken))
@@ -95,6 +100,7 @@ def _updated(before: ClientRequestState, change: ClientRequestUpdate, time: int)
         route=before.route if change.route is None else change.route,
         send_before=before.send_before if change.send_before is None else change.send_before,
         is_completed=change.is_completed or change.status in _OVER,
+        sendings=before.sendings + is_sending(before.status, change.status),
     )
 
 
@@ -113,6 +119,8 @@ def _finish(effects: Effects, state: ClientRequestState) -> None:
     forget_if_alone(held, account, request_id, state.order_id)
     if isinstance(request.body, OrderAmend):
         _reserve_amendment(effects, account, request_id, request.body.order_id, None)
+    elif isinstance(request.body, OrderMove):
+        end_move(effects, account, request_id, request.body)
 
 
 def _take_out(by_account: dict[Account, dict[str, Value]], account: Account, request_id: str) -> Value:
@@ -163,9 +171,13 @@ def _replace_body(
     state.requests[account][replacing.request_id] = after
     if isinstance(before.request.body, OrderAmend):
         _reserve_amendment(effects, account, replacing.request_id, before.request.body.order_id, None)
+    elif isinstance(before.request.body, OrderMove):
+        end_move(effects, account, replacing.request_id, before.request.body)
     if isinstance(body, OrderAmend):
         amendment = _amendment(body, update)
         _reserve_amendment(effects, account, replacing.request_id, body.order_id, amendment)
+    elif isinstance(body, OrderMove):
+        begin_move(effects, account, replacing.request_id, body)
     effects.events.append(RequestChanged(after))
 
 

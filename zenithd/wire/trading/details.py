@@ -147,9 +147,12 @@ def _side(fields: Fields) -> Side:
 
 
 def _properties(fields: Fields, validity: str, flags: tuple[str, ...]) -> dict[str, str]:
+    instructions = fields.texts("Instructions", "Details Instructions")
+    if any(" " in each for each in instructions):
+        fields.faults.invalid("Details Instructions")
     properties = {
         BROKERAGE_SCHEDULE: fields.text("BrokerageSchedule", "Details"),
-        INSTRUCTIONS: " ".join(fields.texts("Instructions", "Details")),
+        INSTRUCTIONS: " ".join(instructions),
         FLAGS: " ".join(flags),
         VALIDITY: validity if validity == ALL_OR_NONE else "",
     }

@@ -17,6 +17,7 @@ from zenithd.oms.model.requests import (
     OrderNew,
 )
 from zenithd.oms.reserves import RESERVE_PRICE
+from zenithd.oms.words import DEPTH_ORDER_ID
 from zenithd.wire.dates import UTC_FORMATTER
 from zenithd.wire.numbers import number
 from zenithd.wire.trading.details import condition_payload, details_payload, route_payload
@@ -25,9 +26,6 @@ Payload = dict[str, Any]
 
 NOT_ROUTED: Final = frozenset({ORDER_QUEUED, ORDER_HELD})
 """Statuses of orders that have not been given to a trading market, even if they name one."""
-
-DEPTH_ORDER_ID: Final = "DepthOrderID"
-"""Property by which an exchange names an order as its depth does."""
 
 REQUEST_TYPES: Final = {OrderNew: "Place", OrderAmend: "Amend", OrderCancel: "Cancel", OrderMove: "Amend"}
 """Request.Type has no word for a move (3.5.7)."""
