@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.oms.desk import XS1, D, Desk, X, Y, accepted, refused
-from zenithd.oms.commands import Accepted, Prices
+from zenithd.oms.commands import Accepted, Define, Prices
 from zenithd.oms.model.orders import Lifetime, OrderType, Side
 from zenithd.oms.model.requests import OrderNew, RequestStatus
+from zenithd.oms.model.updates import ExchangeUndefined
 
 STOP = {"Condition": "StopLoss", "Condition.Stop": "1.90"}
 TRAILING = {
@@ -225,3 +226,14 @@ def test_an_order_for_the_best_market_is_held_and_routed_when_its_price_comes() 
     desk.listing.markets["XS01", X] = type(desk.listing.markets["XS01", X])(best_bid=D("1.89"))
     price(desk, "1.90")
     assert desk.order(order_id).ex_destination == Y
+
+
+def test_an_order_whose_exchange_is_gone_is_not_amended_and_can_be_cancelled() -> None:
+    desk = Desk()
+    order_id = sell(desk, STOP)
+    accepted(desk.do(Define(ExchangeUndefined(exchange="XSX"))))
+    terms = {"side": Side.SELL, "price": D("1.70"), "quantity": D(100)}
+    assert "Exchange" in refused(desk.amend(order_id, **terms)).errors
+    assert desk.order(order_id).status == "Held"
+    accepted(desk.cancel(order_id))
+    assert desk.order(order_id).status == "Cancelled"

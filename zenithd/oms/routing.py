@@ -42,7 +42,10 @@ def find_destinations(
 ) -> list[ExchangeDestination]:
     """The trading markets to which an order may go, from its algorithm and trading market."""
     algorithm, wanted = route
-    exchange = turn.state.exchanges[symbol.exchange]
+    exchange = turn.state.exchanges.get(symbol.exchange)
+    if exchange is None:  # it is gone, and its market is seen for a moment yet
+        faults.rejected("Exchange")
+        return []
     if algorithm == BEST_MARKET:
         found = [
             each

@@ -437,15 +437,19 @@ class Reporter:
         self._describe()
 
     def _renamed(self, market: ReportedMarket, event: e.SymbolChanged) -> None:
-        """Orders stay in the market under the new code; holdings and orders of all accounts follow it."""
+        """Orders stay in the market under the new code; where that is the symbol's everywhere, holdings and
+        orders of all accounts follow it, in whichever market."""
         old, new = event.symbol, event.definition.code
         for reported in (*market.orders.values(), *market.closed.values()):
             if reported.symbol == old:
                 reported.symbol = new
-                reported.order = msgspec.structs.replace(reported.order, code=new)
         issuer = event.definition.exchange or market.code
         if not self._gives_names(market, issuer, old):
             return
+        for each in self.told.markets.values():
+            for reported in (*each.orders.values(), *each.closed.values()):
+                if (reported.order.exchange, reported.order.code) == (issuer, old):
+                    reported.order = msgspec.structs.replace(reported.order, code=new)
         rename = SymbolRename(
             transform_id=f"{self._place}/{len(self._updates)}",
             exchange=issuer,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from hypothesis import given
@@ -101,6 +103,24 @@ async def test_an_order_outlives_the_code_of_its_symbol(autojump_clock: MockCloc
             assert end.status is RequestStatus.COMPLETED
             await last(oms, each, "Cancelled")
         assert exchange.orders() == []
+
+
+async def test_an_order_in_another_market_is_told_with_the_code_that_its_issuer_gives(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, oms):
+        resting = oms.place(new(Side.BUY, 100, "1.50", market="XSY::XSY"))
+        await oms.wait_finished(resting)
+        for market, code, trades in (("XSY", "XS01", 1), ("XSX", "OFXSX", 2)):
+            await exchange.do(c.RenameSymbol(market=market, symbol="XS01", new_code=f"OF{market}"), market)
+            sold = msgspec.structs.replace(contra(10), market="XSY", symbol="OFXSY")
+            await exchange.do(sold, "XSY")
+            await oms.wait_until(partial(_has_traded, oms, resting, trades), f"{trades} trades")
+            assert oms.trades(resting)[-1].order.code == code
+
+
+def _has_traded(oms: MemoryOms, placed: Placed, times: int) -> bool:
+    return len(oms.trades(placed)) == times
 
 
 # Terms
