@@ -107,8 +107,12 @@ class Reloader:
         return looks
 
 
-def _refuse_emptied(before: Config, now: Config) -> None:
-    """Whoever saves a file may empty it first: all users would lose their rights in between."""
-    if before.source.lines and not now.source.lines:
+def _refuse_emptied(before: Config, after: Config) -> None:
+    """Who saves a file may empty it first: all users would lose their rights in between.
+
+    Raises:
+        ConfigError: nothing stands in it any more.
+    """
+    if before.source.lines and not after.source.lines:
         remedy = "nothing stands in it: save it again, or restart for the defaults"
-        raise ConfigError(str(now.source.file), None, "", "settings", remedy)
+        raise ConfigError(str(before.source.file), None, "", "settings", remedy)

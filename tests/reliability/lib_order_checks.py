@@ -8,8 +8,10 @@ from tests.oms.desk import FEED, D
 from tests.reliability.lib_order_process import ACCOUNTS, MONEY, SHARES, Outside
 from tests.reliability.lib_order_venue import trades_twice
 from zenithd.oms.lifecycle import OWN_STATUSES
+from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.orders import OrderState, Side
-from zenithd.oms.model.requests import OrderNew, RequestStatus
+from zenithd.oms.model.requests import OrderMove, OrderNew, RequestStatus
+from zenithd.oms.reserves import reserve
 from zenithd.oms.state import OmsState
 
 AGREED = ("account", "quantity", "price", "executed_quantity", "executed_value", "is_completed", "status")
@@ -75,7 +77,22 @@ def _check_fills(outside: Outside, state: OmsState, orders: dict[str, OrderState
         mine = [order for order in orders.values() if order.account == account]
         bought = sum((state.reserved_by(each) for each in mine if each.side is Side.BUY), D(0))
         sold = sum((state.reserved_by(each) for each in mine if each.side is not Side.BUY), D(0))
+        coming = [orders[name] for name in _coming(state, account, orders)]
+        bought += sum((reserve(each) for each in coming if each.side is Side.BUY), D(0))
+        sold += sum((reserve(each) for each in coming if each.side is not Side.BUY), D(0))
         require((-cash.unfilled_buys, holding.unfilled_sells) == (bought, sold), f"{account}: reserves")
+
+
+def _coming(state: OmsState, account: Account, orders: dict[str, OrderState]) -> set[str]:
+    """Orders that requests in flight would bring to the account: what they need is reserved there too."""
+    bodies = [request.request.body for request in state.requests.get(account, {}).values()]
+    return {
+        body.order_id
+        for body in bodies
+        if isinstance(body, OrderMove)
+        and body.order_id in orders
+        and orders[body.order_id].account == body.prev_account != account
+    }
 
 
 def check_after_start(outside: Outside, state: OmsState) -> None:
