@@ -17,6 +17,7 @@ import trio
 from zenithd.domain.events import MarketEvent
 from zenithd.domain.instrument import Instrument, MarketDefinition
 from zenithd.plugin import JournalFeed, StateTooLarge
+from zenithd.plugin.channels import send
 from zenithd_prodigy.design import STANDARD, MarketDesign
 from zenithd_prodigy.engine.refusals import Refused
 from zenithd_prodigy.exchange import Market
@@ -199,7 +200,7 @@ class Keeper:
         """
         brought = Brought(command)
         try:
-            await self._send.send(brought)
+            await send(self._send, brought)
         except trio.BrokenResourceError:
             raise KeeperStopped from None
         return brought

@@ -31,6 +31,7 @@ from zenithd.oms.supplying import (
     Supply,
     Transmit,
 )
+from zenithd.plugin.channels import STEP, Receiver, send
 
 OUTGOING_MAX = 1_000
 """Messages that wait to be sent before `submit` waits."""
@@ -78,6 +79,7 @@ class AdapterFeed:
         self._todo_in: trio.MemorySendChannel[ToDo]
         self._todo: trio.MemoryReceiveChannel[ToDo]
         self._todo_in, self._todo = trio.open_memory_channel(ASKED_MAX)
+        self._receiver = Receiver()
         self._resumed: Resumed | None = None
         self._has_ended = False
 
@@ -127,7 +129,7 @@ class AdapterFeed:
 
     async def next(self) -> ToDo:
         """What the adapter has to do next."""
-        return await self._todo.receive()
+        return await self._receiver.receive(self._todo)
 
     async def wait_kept(self, sequence: int) -> None:
         """Return once the hub has everything up to a sequence for ever."""
@@ -174,7 +176,7 @@ class AdapterFeed:
             case Resumed():
                 self._resumed = output
             case Asked() | Queried() | Rewind():
-                await self._todo_in.send(output)
+                await send(self._todo_in, output)
             case Ended():
                 self._has_ended = True
             case Kept():
@@ -182,9 +184,13 @@ class AdapterFeed:
 
     async def write(self) -> None:
         """Send what waits, in order, until cancelled."""
+        sent = 0
         while True:
             while self._outgoing:
                 await self._port.send(self._outgoing.popleft())
+                sent += 1
+                if sent % STEP == 0:
+                    await trio.lowlevel.checkpoint()
                 if len(self._outgoing) == OUTGOING_MAX // 2:
                     self._tell()
             self._to_write = trio.Event()

@@ -34,6 +34,7 @@ from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.directory import ConnectionStatus
 from zenithd.oms.model.requests import ClientRequest, ClientRequestUpdate, RequestStatus
 from zenithd.oms.streaming import FeedEvent, FeedRequest
+from zenithd.plugin.channels import Receiver, send
 from zenithd.plugin.feeds import AdapterFeed, FeedLost, supply
 from zenithd.trading.desk import OrderDesk, Told
 
@@ -63,6 +64,8 @@ class InProcessPort:
         self.outgoing: trio.MemorySendChannel[FeedEvent]
         self.from_hub: trio.MemoryReceiveChannel[FeedEvent]
         self.outgoing, self.from_hub = trio.open_memory_channel(OUTGOING_MAX)
+        self._of_adapter = Receiver()
+        self._of_hub = Receiver()
 
     async def send(self, message: FeedRequest) -> None:
         """Hand a message over.
@@ -71,7 +74,7 @@ class InProcessPort:
             FeedLost: the connection is gone.
         """
         try:
-            await self.to_hub.send(message)
+            await send(self.to_hub, message)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise FeedLost from None
 
@@ -82,9 +85,18 @@ class InProcessPort:
             FeedLost: the connection is gone.
         """
         try:
-            return await self.from_hub.receive()
+            return await self._of_hub.receive(self.from_hub)
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise FeedLost from None
+
+    async def arrived(self) -> FeedRequest:
+        """The adapter's next message.
+
+        Raises:
+            trio.EndOfChannel: the adapter's side is closed.
+            trio.ClosedResourceError: the hub's side is.
+        """
+        return await self._of_adapter.receive(self.incoming)
 
     def close(self) -> None:
         """End it from the hub's side."""
@@ -164,10 +176,13 @@ class Feeds:
         """
         await self._desk.wait_read()
         try:
-            async for message in port.incoming:
+            while True:
+                message = await port.arrived()
                 hub = self._hub(feed_id)
                 self._perform(hub, hub.received(port.connection, message, self._now()))
                 await self._desk.wait_room()
+        except trio.EndOfChannel:
+            pass
         except trio.ClosedResourceError:
             raise FeedLost(f"feed {feed_id}: the hub has ended the connection") from None
 
