@@ -47,6 +47,7 @@ class Client:
         self.protocol = protocol
         self.backlog: list[dict[str, Any]] = []
         self.transaction = 0
+        self.answer_seconds_max = ANSWER_SECONDS_MAX
 
     def send(self, **container: Any) -> None:
         self.socket.send(ENCODERS[self.protocol](container))
@@ -63,7 +64,7 @@ class Client:
         for index, message in enumerate(self.backlog):
             if wanted(message):
                 return self.backlog.pop(index)
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        deadline = time.monotonic() + self.answer_seconds_max
         while time.monotonic() < deadline:
             message = self.receive(deadline - time.monotonic())
             if wanted(message):

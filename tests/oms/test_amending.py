@@ -154,7 +154,16 @@ def test_another_cancellation_may_follow_one_that_was_lost() -> None:
     assert desk.status("C1") is RequestStatus.REJECTED  # the order is over: it changed nothing
 
 
-@pytest.mark.parametrize("status", ["Pending", "Unknown", "Filled"])
+def test_an_order_on_its_way_may_be_changed_in_a_moment() -> None:
+    desk = Desk()
+    order_id = desk.placed()
+    assert refused(desk.amend(order_id, quantity=D(200))).errors == ("Retry",)
+    assert refused(desk.cancel(order_id)).errors == ("Retry",)
+    desk.reported(order_id)
+    accepted(desk.cancel(order_id))
+
+
+@pytest.mark.parametrize("status", ["Unknown", "Filled"])
 def test_what_a_status_does_not_allow(status: str) -> None:
     desk = Desk()
     order_id = desk.placed()

@@ -255,6 +255,15 @@ def on_the_way(what: str) -> Callable[[Desk], Any]:
     return run
 
 
+def filled(what: str) -> Callable[[Desk], Any]:
+    def run(desk: Desk) -> Any:
+        order_id = desk.placed()
+        desk.fill(order_id, D(100), D("1.50"), "T1")
+        return desk.amend(order_id, quantity=D(200)) if what == "amend" else desk.cancel(order_id)
+
+    return run
+
+
 def unknown_order(desk: Desk) -> Any:
     body = OrderMove(order_id="X", prev_account=XS1, code="XS01", exchange="XSX", side=Side.BUY)
     return desk.submit(ClientRequest(request_id="M1", account=XS2, body=body))
@@ -311,8 +320,10 @@ OTHERWISE: list[tuple[str, Result, Callable[[Desk], Any]]] = [
     ("Order", REJECTED, unknown_order),
     ("Order", INCOMPLETE, amended(order_id="")),
     ("Order", REJECTED, queue_operation),
-    ("Order.Status", REJECTED, on_the_way("amend")),
-    ("Order.Status", REJECTED, on_the_way("cancel")),
+    ("Retry", REJECTED, on_the_way("amend")),
+    ("Retry", REJECTED, on_the_way("cancel")),
+    ("Order.Status", REJECTED, filled("amend")),
+    ("Order.Status", REJECTED, filled("cancel")),
     ("Order.Status", REJECTED, amended(prev_request_id="other")),
     ("Retry", REJECTED, amended_twice),
     ("Status", REJECTED, while_closed("amend")),

@@ -55,6 +55,8 @@ UNDER_WAY = 40
 SECONDS_MAX = 0.8
 REPEATED = 12
 SETTLE_SECONDS_MAX = 30.0
+HISTORY_SECONDS_MAX = 300.0
+"""The first question about the past reads all that was ever kept; after many kills that takes a while."""
 IN_DOUBT = ("Pending", "Unknown")
 TOLD = ("Orders", "Transactions")
 
@@ -165,6 +167,7 @@ class Trader:
     def connect(self, daemon: DaemonProcess) -> None:
         """Log in and subscribe; what was sent over the last connection is not waited for any more."""
         self._client = client = daemon.client()
+        client.answer_seconds_max = HISTORY_SECONDS_MAX
         client.log_in()
         for account in ACCOUNTS:
             for topic in TOLD:

@@ -331,6 +331,8 @@ HOSTILE: list[tuple[str, Any, int, Any]] = [
     ("/balance", cash(1, Settlement=-1), 422, ["Transfer.Settlement"]),
     ("/balance", cash(1, Settlement="Settle", Pool="p"), 422, ["Transfer.Settlement a pool knows no Settle"]),
     ("/balance", cash(1, ""), 422, ["Transaction.TransactionID required"]),
+    ("/balance", cash(1, Currency="aud"), 422, ["Transfer.Currency"]),
+    ("/balance", cash(1, Currency="A U"), 422, ["Transfer.Currency"]),
     ("/balance", cash(1, Currency=""), 422, ["Transfer.Currency required"]),
     (
         "/balance",

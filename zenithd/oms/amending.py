@@ -11,7 +11,7 @@ from zenithd.oms.abilities import check_changes, check_instructions
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.conditions import arm, condition_of
 from zenithd.oms.fields import check_account, check_distance, check_market, check_terms
-from zenithd.oms.lifecycle import ORDER_HELD, ORDER_QUEUED, Signal
+from zenithd.oms.lifecycle import ORDER_HELD, ORDER_PENDING, ORDER_QUEUED, Signal
 from zenithd.oms.model.accounts import Account
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import OrderState, OrderType, OrderUpdateReason
@@ -233,7 +233,9 @@ def _check_same(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults)
 
 def _check_order(turn: Turn, order: OrderState, body: OrderAmend, faults: Faults) -> None:
     allowed = turn.status_of(order)
-    if (
+    if order.status == ORDER_PENDING:
+        faults.rejected("Retry")  # on its way: clients try such a request again by themselves
+    elif (
         allowed is None
         or not allowed.can_amend
         or order.is_completed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zenithd.oms.amending import WITH_THE_HUB, find_order, in_flight
 from zenithd.oms.commands import Outcome, Submit
 from zenithd.oms.fields import check_account
-from zenithd.oms.lifecycle import ORDER_CANCELLED, Signal
+from zenithd.oms.lifecycle import ORDER_CANCELLED, ORDER_PENDING, Signal
 from zenithd.oms.model.entity import ZERO
 from zenithd.oms.model.orders import OrderState
 from zenithd.oms.model.requests import (
@@ -38,7 +38,9 @@ def cancel(turn: Turn, command: Submit, body: OrderCancel) -> Outcome:
     if order is None:
         return refused(request, faults)
     allowed = turn.status_of(order)
-    if (
+    if order.status == ORDER_PENDING:
+        faults.rejected("Retry")  # on its way: clients try such a request again by themselves
+    elif (
         allowed is None
         or not allowed.can_cancel
         or order.is_completed
@@ -96,7 +98,9 @@ def move(turn: Turn, command: Submit, body: OrderMove) -> Outcome:
     is_there = request.account == body.prev_account
     if is_there:
         faults.invalid("Account")
-    if allowed is None or not allowed.can_move:
+    if order.status == ORDER_PENDING:
+        faults.rejected("Retry")
+    elif allowed is None or not allowed.can_move:
         faults.rejected("Order.Status")
     elif in_flight(turn, order) or turn.requests_of(request.account, order.order_id):
         faults.rejected("Retry")

@@ -36,6 +36,9 @@ OPERATOR: Final = "Operator"
 _CODE: Final = re.compile(r"[^\s:/!,\x00-\x1f\x7f]+")
 """What owners and accounts may be called: `OWNER:ACCOUNT`, topics and paths are made of it."""
 
+_CURRENCY: Final = re.compile(r"[A-Z0-9]{3,8}")
+"""ISO 4217, and what crypto venues call theirs. Money in "aud" would be none that anybody can spend."""
+
 
 class CashTransferRequest(Entity, frozen=True, kw_only=True):
     """Money to (positive) or from an account."""
@@ -95,6 +98,9 @@ def define_status(form: Any) -> Define:
 def transfer_cash(form: Any, user: str, only: Only) -> Transact:
     """Move money."""
     request = read(form, CashTransferRequest)
+    currency = request.transfer.currency
+    if currency and not _CURRENCY.fullmatch(currency):
+        raise BadField("Transfer.Currency")
     update = CashTransferred(transaction=_signed(request.transaction, user), transfer=request.transfer)
     return Transact(update, only)
 
