@@ -42,6 +42,18 @@ def test_the_best_market(side: Side, on_x: MarketView, on_y: MarketView, best: s
     assert isinstance(sent.request.body, OrderNew) and sent.request.body.ex_destination == best
 
 
+def test_the_best_of_the_markets_that_the_client_may_see() -> None:
+    desk = Desk()
+    desk.listing.markets = {("XS01", X): view(ask="2.01"), ("XS01", Y): view(ask="2.00")}
+    seen = BEST | {"Algorithm.Markets": X}
+    stop = {"Condition": "StopLoss", "Condition.Stop": "3"}
+    assert desk.order(desk.placed(properties=seen, ex_destination="")).ex_destination == X
+    held = desk.placed(request_id="R2", properties=seen | stop, ex_destination="")
+    accepted(desk.amend(held, quantity=D(50)))  # an amendment without a route leaves this alone
+    desk.do(Prices("XSX", "XS01", X, D(3), None, None))
+    assert desk.order(held).ex_destination == X  # also where it is routed later
+
+
 def test_rules_see_where_an_order_would_go() -> None:
     desk = Desk()
     desk.listing.markets = {("XS01", X): view(ask="2.01"), ("XS01", Y): view(ask="2.00")}

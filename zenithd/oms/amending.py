@@ -28,7 +28,15 @@ from zenithd.oms.proposing import answer_of, lack, priced, refused, vet
 from zenithd.oms.reference import Level, MarketView, Symbol
 from zenithd.oms.refusals import Faults
 from zenithd.oms.reserves import RESERVE_PRICE
-from zenithd.oms.routing import BEST_MARKET, best_of, dispatch, feed_of_order, find_destinations, market_of
+from zenithd.oms.routing import (
+    BEST_MARKET,
+    best_of,
+    dispatch,
+    feed_of_order,
+    find_destinations,
+    market_of,
+    route_of,
+)
 from zenithd.oms.turn import Turn, replace
 from zenithd.oms.words import ALGORITHM, CONDITION, CONDITION_STOP, amended_properties, of_client
 
@@ -256,9 +264,9 @@ def _market_of(
         if body.ex_destination not in ("", order.ex_destination) or CONDITION in request.properties:
             faults.rejected("Operation")
         return order.ex_destination, turn.reference.market(symbol, order.ex_destination)
-    algorithm = request.properties.get(ALGORITHM) or order.properties.get(ALGORITHM, "")
     wanted = body.ex_destination or order.ex_destination
-    found = find_destinations(turn, order.account, symbol, (algorithm, wanted), faults)
+    route = route_of(request.properties if request.properties.get(ALGORITHM) else order.properties, wanted)
+    found = find_destinations(turn, order.account, symbol, route, faults)
     if not found:
         return wanted, MarketView()  # what is wrong with the route is known already
     best = best_of(turn, symbol, order.side, found).ex_destination

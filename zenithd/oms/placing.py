@@ -29,7 +29,7 @@ from zenithd.oms.model.updates import Requested
 from zenithd.oms.proposing import answer_of, lack, priced, refused, vet
 from zenithd.oms.reference import Level, MarketView, Symbol, Verdict
 from zenithd.oms.refusals import Faults
-from zenithd.oms.routing import MARKET, best_of, dispatch, feed_of, find_destinations
+from zenithd.oms.routing import MARKET, best_of, dispatch, feed_of, find_destinations, route_of
 from zenithd.oms.turn import Turn, replace
 from zenithd.oms.words import ALGORITHM, CONDITION, CONDITION_STOP, of_client
 
@@ -46,7 +46,7 @@ def place(turn: Turn, command: Submit, body: OrderNew) -> Outcome:
     if symbol is not None:
         check_terms(turn, request, body, symbol, faults)
         check_instructions(turn, symbol.exchange, request, faults)
-        route = (request.properties.get(ALGORITHM, ""), body.ex_destination)
+        route = route_of(request.properties, body.ex_destination)
         destination = _choose(turn, request.account, symbol, body.side, route, faults)
     if symbol is not None and destination is not None:
         market = turn.reference.market(symbol, destination.ex_destination)
@@ -169,7 +169,7 @@ def send(turn: Turn, state: ClientRequestState, order: OrderState) -> OrderState
     faults = Faults()
     destination = None
     if symbol is not None and exchange is not None:
-        route = (order.properties.get(ALGORITHM, ""), order.ex_destination)
+        route = route_of(order.properties, order.ex_destination)
         destination = _choose(turn, order.account, symbol, order.side, route, faults)
     if destination is None or exchange is None:
         turn.move(state, Signal.DENY, _errors(state, tuple(faults.errors) or ("Symbol",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from zenithd.oms.commands import Send
@@ -22,7 +23,7 @@ from zenithd.oms.model.requests import (
 from zenithd.oms.reference import MarketView, Symbol
 from zenithd.oms.refusals import Faults
 from zenithd.oms.turn import Turn, replace
-from zenithd.oms.words import ALGORITHM, of_client, tag_of, without_condition
+from zenithd.oms.words import ALGORITHM, ALGORITHM_MARKETS, of_client, tag_of, without_condition
 
 MARKET = "Market"
 BEST_MARKET = "BestMarket"
@@ -33,6 +34,14 @@ def feed_of(exchange: ExchangeDetails, destination: ExchangeDestination) -> str:
     return destination.route or exchange.exchange
 
 
+def route_of(properties: Mapping[str, str], ex_destination: str) -> tuple[str, str]:
+    """The algorithm, and the trading market: of BestMarket those among which it may choose, if not all."""
+    algorithm = properties.get(ALGORITHM, "")
+    if algorithm == BEST_MARKET:
+        return algorithm, properties.get(ALGORITHM_MARKETS, "")
+    return algorithm, ex_destination
+
+
 def find_destinations(
     turn: Turn,
     account: Account,
@@ -40,17 +49,20 @@ def find_destinations(
     route: tuple[str, str],
     faults: Faults,
 ) -> list[ExchangeDestination]:
-    """The trading markets to which an order may go, from its algorithm and trading market."""
+    """The trading markets to which an order may go. `route`: see `route_of`."""
     algorithm, wanted = route
     exchange = turn.state.exchanges.get(symbol.exchange)
     if exchange is None:  # it is gone, and its market is seen for a moment yet
         faults.rejected("Exchange")
         return []
     if algorithm == BEST_MARKET:
+        among = wanted.split()
         found = [
             each
             for each in exchange.destinations
-            if each.is_lit and turn.reference.trades(symbol, each.ex_destination)
+            if each.is_lit
+            and (not among or each.ex_destination in among)
+            and turn.reference.trades(symbol, each.ex_destination)
         ]
         if not found:
             faults.rejected("Route.Symbol")
@@ -124,7 +136,7 @@ def market_of(turn: Turn, order: OrderState, symbol: Symbol) -> MarketView | Non
         return turn.reference.market(symbol, order.ex_destination)
     if order.exchange not in turn.state.exchanges:
         return None
-    route = (order.properties.get(ALGORITHM, ""), "")
+    route = route_of(order.properties, "")
     found = find_destinations(turn, order.account, symbol, route, Faults())
     if not found:
         return None

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.trading.world import (
+    A1,
     A2,
     ACCOUNT,
     DEMO,
@@ -694,3 +695,14 @@ async def test_trades_of_the_market_reach_only_orders_that_wait_for_them(world: 
     await trio.testing.wait_all_tasks_blocked()
     assert len(world.exchange.asked) == 1
     assert world.directory.wanted == []
+
+
+async def test_best_market_chooses_among_what_the_user_may_see(world: World) -> None:
+    access = replace(DEMO, grants=(MarketGrant("XSX", View()),))
+    order = (await world.result("PlaceOrder", place(Route={"Algorithm": "BestMarket"}), access))["Order"]
+    assert order["Route"] == {"Algorithm": "BestMarket"}
+    held = world.service.desk.state.order(A1, order["ID"])
+    assert held is not None and held.properties["Algorithm.Markets"] == X
+    everything = (await world.result("PlaceOrder", place(Route={"Algorithm": "BestMarket"})))["Order"]
+    held = world.service.desk.state.order(A1, everything["ID"])
+    assert held is not None and "Algorithm.Markets" not in held.properties

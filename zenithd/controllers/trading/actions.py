@@ -13,7 +13,7 @@ import msgspec
 from zenithd.authority.access import Access
 from zenithd.controllers.interface import Answer, Later
 from zenithd.controllers.trading.desk import DeskClosed, TradingDesk
-from zenithd.domain.identifiers import MarketId
+from zenithd.domain.identifiers import MarketId, market_of
 from zenithd.oms.commands import Accepted, Outcome, Refused, Submit
 from zenithd.oms.commands import Answer as RequestAnswer
 from zenithd.oms.model.accounts import Account
@@ -33,6 +33,8 @@ from zenithd.oms.model.requests import (
     RequestStatus,
 )
 from zenithd.oms.refusals import Result
+from zenithd.oms.routing import BEST_MARKET
+from zenithd.oms.words import ALGORITHM, ALGORITHM_MARKETS
 from zenithd.wire.trading.orders import result_payload
 from zenithd.wire.trading.requests import (
     Faulty,
@@ -155,7 +157,9 @@ class Actions:
             raise Rejected("Symbol.Authority")
         properties = dict(request.condition) | ({} if details is None else details.properties)
         if request.route:
-            properties["Algorithm"] = request.route["Algorithm"]
+            properties[ALGORITHM] = request.route["Algorithm"]
+            if properties[ALGORITHM] == BEST_MARKET and details is not None:
+                properties |= self._among(details.exchange, access)
         return ClientRequest(
             request_id=request.request_id,
             account=account,
@@ -164,6 +168,21 @@ class Actions:
             values={} if details is None else details.values,
             properties=properties,
         )
+
+    def _among(self, exchange: str, access: Access) -> dict[str, str]:
+        """What keeps BestMarket from markets that the user may not see; nothing where he may see them all."""
+        known = self._desk.state.exchanges.get(exchange)
+        every = () if known is None else known.destinations
+        seen = [
+            each.ex_destination
+            for each in every
+            if access.view(MarketId(market_of(each.ex_destination))) is not None
+        ]
+        if len(seen) == len(every):
+            return {}
+        if not seen:
+            raise Rejected("Symbol.Authority")
+        return {ALGORITHM_MARKETS: " ".join(seen)}
 
     def _came_before(self, account: Account, request: OrderRequest) -> bool:
         """Whether the RequestID was used: whoever repeats a request gets its answer, and nothing is done."""
