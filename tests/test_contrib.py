@@ -59,6 +59,7 @@ def samples() -> dict[str, set[str]]:
         "zenithd_order_feed_standby": {"feed"},
         "zenithd_order_feed_waiting": {"feed"},
         "zenithd_order_feed_refused": {"feed"},
+        "zenithd_order_stage_seconds": {"stage"},
         "zenithd_vetting_shadow_verdicts": {"set", "level"},
     }
     for family in metrics.registry.collect():
@@ -74,8 +75,8 @@ def samples() -> dict[str, set[str]]:
 SAMPLES = samples()
 TARGET_LABELS = {"job", "instance"}
 FUNCTIONS = {
-    "changes", "count", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum",
-    "time",
+    "changes", "count", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "scalar",
+    "sum", "time",
 }  # fmt: skip
 WORDS = {"and", "or", "unless", "on", "by", "ignoring", "without"}
 

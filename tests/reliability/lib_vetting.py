@@ -421,10 +421,8 @@ FIELDS = {
 
 
 def world_of(facts: Facts) -> dict[str, Any]:
-    """What every property is, from the dataclasses' fields and the definitions of those that are computed."""
-    objects = {
-        name: it() if callable(it := getattr(facts, name)) else it for name in Facts.__dataclass_fields__
-    }
+    """What every property is, from the fields and the definitions of those that are computed."""
+    objects = {name: it() if callable(it := getattr(facts, name)) else it for name in Facts.__struct_fields__}
     world = {}
     for written in (*NUMBERS, *TEXTS, *LISTED, *FLAGS, "request.time"):
         path = canonical(written)
