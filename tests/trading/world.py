@@ -18,7 +18,7 @@ from tests.controllers.market_support import Directory
 from zenithd.authority.access import Access, MarketGrant, View
 from zenithd.bus import Bus, Flusher, Outbox, Subscription
 from zenithd.config import OrderSettings
-from zenithd.controllers.interface import Answer, Later, Opened, Refusal
+from zenithd.controllers.interface import Answer, Later, MakeAnswer, Opened, Refusal
 from zenithd.domain.events import (
     MarketEvent,
     MarketStateChanged,
@@ -449,16 +449,16 @@ class World:
 
 async def given(later: Later) -> Answer:
     """The answer, once it is there."""
-    found: list[Answer] = []
+    found: list[MakeAnswer] = []
     came = trio.Event()
 
-    def note(answer: Answer) -> None:
-        found.append(answer)
+    def note(make: MakeAnswer) -> None:
+        found.append(make)
         came.set()
 
     later.then(note)
     await came.wait()
-    return found[0]
+    return found[0]()
 
 
 def place(**changes: Any) -> dict[str, Any]:

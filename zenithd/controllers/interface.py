@@ -35,26 +35,33 @@ class Opened(msgspec.Struct, frozen=True):
     """Called once when that subscriber leaves."""
 
 
-class Later:
-    """A short answer that somebody else is at work on: it takes no task of the connection to wait for it."""
+MakeAnswer = Callable[[], Answer]
 
-    __slots__ = ("_answer", "_then")
+
+class Later:
+    """A short answer that somebody else is at work on: it takes no task of the connection to wait for it.
+
+    Who is at work gives a function that makes the answer, and whoever asked calls it: a fault in making it is
+    his who wants it.
+    """
+
+    __slots__ = ("_make", "_then")
 
     def __init__(self) -> None:
-        self._answer: Answer | None = None
-        self._then: Callable[[Answer], None] | None = None
+        self._make: MakeAnswer | None = None
+        self._then: Callable[[MakeAnswer], None] | None = None
 
-    def give(self, answer: Answer) -> None:
-        """This is it; whoever asked for it is told at once."""
-        self._answer = answer
+    def give(self, make: MakeAnswer) -> None:
+        """It can be made now; whoever asked for it is told at once."""
+        self._make = make
         if self._then is not None:
-            self._then(answer)
+            self._then(make)
 
-    def then(self, told: Callable[[Answer], None]) -> None:
-        """Have somebody told of it; if it is there already, now."""
+    def then(self, told: Callable[[MakeAnswer], None]) -> None:
+        """Have somebody told, who must not raise; if the answer can be made already, now."""
         self._then = told
-        if self._answer is not None:
-            told(self._answer)
+        if self._make is not None:
+            told(self._make)
 
 
 class Controller(Protocol):

@@ -19,7 +19,7 @@ from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 
 from zenithd.bus import Outbox, Subscription
 from zenithd.bus.frames import BINARY, PING, TEXT, frame
-from zenithd.controllers.interface import Later, Opened
+from zenithd.controllers.interface import Later, MakeAnswer, Opened
 from zenithd.server.head import Peer
 from zenithd.server.stream import OutboxStream
 from zenithd.sessions.rate import Rate
@@ -342,10 +342,10 @@ class Connection:
             self._work.pop(ticket, None)
             self._one_answered()
 
-    def _answer_came(self, ticket: int, answer: Answer) -> None:
-        """Somebody else has made an answer: his work must not suffer from what becomes of it here."""
+    def _answer_came(self, ticket: int, make: MakeAnswer) -> None:
+        """Somebody else has come to an answer: his work must not suffer from what becomes of it here."""
         try:
-            self.execute(self.session.query_finished(ticket, answer, trio.current_time()))
+            self.execute(self.session.query_finished(ticket, make(), trio.current_time()))
         except Exception:  # the connection boundary, as in run
             self._log.exception("request failed", ticket=ticket)
             self.end(1011, "internal error")

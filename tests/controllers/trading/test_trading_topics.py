@@ -28,6 +28,7 @@ from zenithd.authority.access import MarketGrant, View
 from zenithd.config import OrderSettings
 from zenithd.config.order_settings import FeeSettings
 from zenithd.controllers.interface import Opened, Refusal
+from zenithd.controllers.trading import actions
 from zenithd.domain.events import TradeReported
 from zenithd.domain.identifiers import InstrumentId
 from zenithd.oms.commands import Define, Transact
@@ -706,3 +707,24 @@ async def test_best_market_chooses_among_what_the_user_may_see(world: World) -> 
     everything = (await world.result("PlaceOrder", place(Route={"Algorithm": "BestMarket"})))["Order"]
     held = world.service.desk.state.order(A1, everything["ID"])
     assert held is not None and "Algorithm.Markets" not in held.properties
+
+
+async def test_the_same_request_is_the_same_whatever_the_user_may_see_by_now(world: World) -> None:
+    request = place(Route={"Algorithm": "BestMarket"}, RequestID="once")
+    first = await world.result("PlaceOrder", request, replace(DEMO, grants=(MarketGrant("XSX", View()),)))
+    again = await world.result("PlaceOrder", request)
+    assert (again["Result"], again["Order"]["ID"]) == ("Success", first["Order"]["ID"])
+
+
+async def test_an_answer_that_cannot_be_made_is_not_the_order_tasks_matter(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "result_payload", broken)
+        with pytest.raises(ZeroDivisionError):
+            await world.ask("PlaceOrder", place(RequestID="A"))
+    assert (await world.result("PlaceOrder", place(RequestID="B")))["Result"] == "Success"
+    assert len(await world.result("QueryOrders", MINE)) == 2  # the first was kept all the same

@@ -6,6 +6,7 @@ Whatever happens, the reply is an OrderResult: clients do not survive an Error h
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -96,9 +97,7 @@ class Actions:
         later = Later()
 
         def end(outcome: Outcome | DeskClosed) -> None:
-            answer = self._answer(outcome, request.request_id)
-            self._answered(topic, answer)
-            later.give(answer)
+            later.give(partial(self._ended, topic, request.request_id, outcome))
 
         try:
             made = self._client_request(topic, request, access)
@@ -220,6 +219,11 @@ class Actions:
         )
 
     # Results
+
+    def _ended(self, topic: str, request_id: str, outcome: Outcome | DeskClosed) -> Answer:
+        answer = self._answer(outcome, request_id)
+        self._answered(topic, answer)
+        return answer
 
     def _answer(self, outcome: Outcome | DeskClosed, request_id: str) -> Answer:
         if isinstance(outcome, DeskClosed):

@@ -9,6 +9,7 @@ import msgspec
 from zenithd.oms.model.entity import ZERO, Entity
 from zenithd.oms.model.orders import Side
 from zenithd.oms.model.requests import ClientRequest, OrderCancel, OrderMove, RequestBody, RequestStatus
+from zenithd.oms.words import ALGORITHM_MARKETS
 
 
 class Finished(Entity, frozen=True, kw_only=True):
@@ -39,5 +40,8 @@ def request_digest(request: ClientRequest) -> str:
     brought it, the queue that holds it; nor what a cancellation or a move repeats of its order, which may
     have changed since. The same number written otherwise (1.0 for 1) is another wish.
     """
-    wish = (request.is_validate, _wished(request.body), request.values, request.properties, request.ids)
+    properties = request.properties
+    if ALGORITHM_MARKETS in properties:  # what the client may see may be more or less by now
+        properties = {name: value for name, value in properties.items() if name != ALGORITHM_MARKETS}
+    wish = (request.is_validate, _wished(request.body), request.values, properties, request.ids)
     return hashlib.blake2b(_ENCODER.encode(wish), digest_size=16).hexdigest()
